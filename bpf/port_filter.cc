@@ -1,0 +1,79 @@
+#include "bpf/port_filter.h"
+
+#include <bpf/libbpf.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "port_filter.skel.h"
+
+namespace tapline {
+namespace {
+
+constexpr std::size_t kVerifierLogSize = 256u << 10;
+constexpr std::size_t kVerifierLogShown = 1000;  // bytes of its end, where the reason stands
+
+// The verifier rejects with EACCES, too: only an empty log tells that a capability is missing.
+absl::Status load_error(int error, const std::string& log_buffer) {
+  const std::string log = log_buffer.c_str();
+  if (log.empty()) {
+    return absl::ErrnoToStatus(error, "cannot load the port filter into the kernel (needs CAP_BPF)");
+  }
+  const std::string tail = log.substr(log.size() - std::min(log.size(), kVerifierLogShown));
+  const absl::Status reason = absl::ErrnoToStatus(error, "the kernel does not take the port filter");
+  return absl::InternalError(absl::StrCat(reason.message(), "; the verifier's last words:\n", tail));
+}
+
+// Waits until no packet is being handled that was taken up before the call: the kernel does that work under
+// RCU, and this command waits for an RCU grace period. Kernels that run with nohz_full refuse it; there the
+// window (a packet held up between choosing its ring and its filter) stays open, as wide as a few
+// instructions.
+void wait_for_packets_in_flight() { syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0); }
+
+}  // namespace
+
+void PortFilter::Destroy::operator()(port_filter_bpf* skeleton) const { port_filter_bpf::destroy(skeleton); }
+
+PortFilter::PortFilter(Skeleton skeleton) : skeleton_(std::move(skeleton)) {}
+PortFilter::PortFilter(PortFilter&&) noexcept = default;
+PortFilter& PortFilter::operator=(PortFilter&&) noexcept = default;
+PortFilter::~PortFilter() = default;
+
+absl::StatusOr<PortFilter> PortFilter::load() {
+  libbpf_set_print(nullptr);  // it would write to standard error; what it knows is in errno and the log
+  std::string log(kVerifierLogSize, '\0');
+  bpf_object_open_opts options{};
+  options.sz = sizeof options;
+  options.kernel_log_buf = log.data();
+  options.kernel_log_size = log.size();
+  Skeleton skeleton(port_filter_bpf::open(&options));
+  if (skeleton == nullptr) return absl::ErrnoToStatus(errno, "cannot read the embedded port filter");
+  if (const int error = port_filter_bpf::load(skeleton.get()); error != 0) return load_error(-error, log);
+  return PortFilter(std::move(skeleton));
+}
+
+void PortFilter::set_ports(std::span<const std::uint64_t, kPortWords> words) {
+  // Word by word and each at once, as the programs read them meanwhile.
+  for (std::size_t i = 0; i < kPortWords; ++i) {
+    std::atomic_ref(skeleton_->bss->port_words[i]).store(words[i], std::memory_order_relaxed);
+  }
+}
+
+void PortFilter::set_open(bool open) {
+  if (open) wait_for_packets_in_flight();
+  std::atomic_ref(skeleton_->bss->open).store(open ? 1 : 0, std::memory_order_release);
+}
+
+int PortFilter::program_fd() const { return bpf_program__fd(skeleton_->progs.port_filter_ethernet); }
+
+int PortFilter::raw_ip_program_fd() const { return bpf_program__fd(skeleton_->progs.port_filter_raw_ip); }
+
+}  // namespace tapline

@@ -1,0 +1,57 @@
+// The kernel-side port filter, loaded: a handle to its programs and to the parameters they read.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "absl/status/statusor.h"
+
+struct port_filter_bpf;  // the generated skeleton
+
+namespace tapline {
+
+// Decides for each frame of a socket it is attached to (SO_ATTACH_BPF) whether the frame is kept whole or not
+// at all: kept is TCP of a port in the set, and later fragments of TCP, which show no port. One PortFilter
+// serves any number of sockets. It starts closed and with no ports; closed means that nothing is kept.
+//
+// The programs live on in the kernel as long as a socket uses them, with the parameters they had when this
+// object went away.
+class PortFilter {
+ public:
+  static constexpr std::size_t kPortWords = 1024;
+
+  // Linux 5.8 or later. kPermissionDenied when CAP_BPF is missing (or bpf(2) is forbidden, as in some
+  // containers); kInternal with the end of the verifier's log when the kernel does not take the program.
+  static absl::StatusOr<PortFilter> load();
+
+  PortFilter(PortFilter&&) noexcept;
+  PortFilter& operator=(PortFilter&&) noexcept;
+  ~PortFilter();
+
+  // Port p is bit p % 64 of word p / 64. May be called while frames arrive: a port that is in the old and in
+  // the new set is accepted throughout.
+  void set_ports(std::span<const std::uint64_t, kPortWords> words);
+
+  // Opens or closes the filter on all its sockets at once. Opening waits until every frame that was on its
+  // way to a socket before the call has been refused: so no frame is kept by a ring which was chosen for it
+  // when the fanout group had fewer members. That takes some 10 ms.
+  void set_open(bool open);
+
+  // For interfaces whose frames start with an Ethernet header. Owned by this object.
+  int program_fd() const;
+  // For interfaces whose frames start with an IP header. Owned by this object.
+  int raw_ip_program_fd() const;
+
+ private:
+  struct Destroy {
+    void operator()(port_filter_bpf* skeleton) const;
+  };
+  using Skeleton = std::unique_ptr<port_filter_bpf, Destroy>;
+
+  explicit PortFilter(Skeleton skeleton);
+
+  Skeleton skeleton_;
+};
+
+}  // namespace tapline

@@ -1,0 +1,39 @@
+// The network interfaces of this network namespace, as the kernel lists them now.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "flows/packet.h"
+
+namespace tapline {
+
+struct Interface {
+  std::string name;
+  int index = 0;
+  bool up = false;
+  bool loopback = false;
+  std::uint16_t hardware_type = 0;  // ARPHRD_*
+  std::uint32_t mtu = 0;            // bytes
+};
+
+// In the order of their indices. Fails only where netlink is not to be had.
+absl::StatusOr<std::vector<Interface>> list_interfaces();
+
+// `name` may also be one of the interface's alternative names. kNotFound, with the names of those that exist.
+absl::StatusOr<Interface> find_interface(std::string_view name);
+
+// The interface of the IPv4 default route with the lowest metric in the main table; where there is none, of
+// the IPv6 one. kNotFound, with the names of the interfaces that exist, when there is neither.
+absl::StatusOr<Interface> default_route_interface();
+
+// What frames captured on the interface start with; none for kinds that tapline does not read (a Wi-Fi
+// monitor, say).
+std::optional<LinkType> link_type(const Interface& interface);
+
+}  // namespace tapline

@@ -1,0 +1,184 @@
+#include "engine/live_capture.h"
+
+#include <sched.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bpf/port_filter.h"
+#include "engine/clocks.h"
+#include "engine/interfaces.h"
+#include "engine/live_worker.h"
+#include "engine/output.h"
+#include "engine/packet_ring.h"
+#include "engine/privileges.h"
+#include "engine/run_control.h"
+#include "engine/run_setup.h"
+#include "engine/run_stats.h"
+#include "engine/size_and_time.h"
+#include "engine/summary.h"
+#include "engine/supervisor.h"
+
+namespace tapline {
+namespace {
+
+// The cores that this process may use, in their order.
+std::vector<int> usable_cores() {
+  std::vector<int> cores;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  // Fails on machines with more than 1,024 cores: workers then run where the kernel puts them.
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return cores;
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (CPU_ISSET(static_cast<std::size_t>(core), &set)) cores.push_back(core);
+  }
+  return cores;
+}
+
+// So that nobody who sends us frames can choose ones that collide in the flow table.
+std::uint64_t secret() {
+  std::uint64_t secret = 0;
+  if (getrandom(&secret, sizeof secret, 0) != sizeof secret) secret = static_cast<std::uint64_t>(wall_now());
+  return secret;
+}
+
+absl::StatusOr<std::vector<Interface>> chosen_interfaces(const Options& options) {
+  std::vector<Interface> interfaces;
+  if (options.interfaces.empty()) {
+    absl::StatusOr<Interface> found = default_route_interface();
+    if (!found.ok()) return found.status();
+    interfaces.push_back(*std::move(found));
+  }
+  for (const std::string& name : options.interfaces) {
+    absl::StatusOr<Interface> found = find_interface(name);
+    if (!found.ok()) return found.status();
+    // Alternative names: the same interface twice would deliver every frame twice.
+    for (const Interface& known : interfaces) {
+      if (known.index == found->index) {
+        return absl::InvalidArgumentError("'" + name + "' is " + known.name + ", which is named already");
+      }
+    }
+    interfaces.push_back(*std::move(found));
+  }
+  return interfaces;
+}
+
+// Root becomes nobody where nothing else is said; others have capabilities at most, and keep their user.
+absl::StatusOr<std::optional<User>> user_to_become(const Options& options) {
+  if (!options.user && !running_as_root()) return std::nullopt;
+  absl::StatusOr<User> user = find_user(options.user.value_or("nobody"));
+  if (user.ok()) return *std::move(user);
+  // A container's root file system may know no users at all.
+  if (!options.user && absl::IsNotFound(user.status())) return User{"nobody", 65534, 65534};
+  return user.status();
+}
+
+// An interface that is down, say, is a wrong choice of the user's, not a failure of the run.
+absl::Status as_refusal(const absl::Status& status) {
+  if (absl::IsUnavailable(status)) return absl::InvalidArgumentError(status.message());
+  return status;
+}
+
+// For each worker a ring of each interface, in the fanout group of that interface, with a filter that nobody
+// can change any more. REQUIRES: the filter is closed, until this has returned.
+absl::StatusOr<std::vector<std::vector<LiveWorker::Source>>> open_rings(
+    const Options& options, const std::vector<Interface>& interfaces, unsigned workers,
+    const PortFilter& filter, const Console& console) {
+  std::vector<std::vector<LiveWorker::Source>> rings(workers);
+  for (std::size_t slot = 0; slot < interfaces.size(); ++slot) {
+    const Interface& interface = interfaces[slot];
+    const bool raw_ip = link_type(interface) == LinkType::kRaw;
+    const int program = raw_ip ? filter.raw_ip_program_fd() : filter.program_fd();
+    RingOptions ring_options = options.ring;
+    ring_options.interface_slot = static_cast<std::uint16_t>(slot);
+    for (unsigned i = 0; i < workers; ++i) {
+      absl::StatusOr<PacketRing> ring = PacketRing::open(interface, ring_options, program);
+      if (!ring.ok()) return as_refusal(ring.status());
+      if (ring->size() < options.ring.ring_size / options.ring.block_size * options.ring.block_size) {
+        console.say("warning: memory is short: a ring of " + format_size(ring->size()) + " on " +
+                    interface.name + " instead of " + format_size(options.ring.ring_size));
+      }
+      rings[i].push_back({interface.name, *std::move(ring)});
+    }
+    FanoutGroup group;
+    for (unsigned i = 0; i < workers; ++i) {
+      PacketRing& ring = rings[i].back().ring;
+      if (workers > 1) {
+        if (absl::Status status = ring.join_fanout(group); !status.ok()) return status;
+      }
+      if (absl::Status status = ring.lock_filter(); !status.ok()) return status;
+    }
+  }
+  return rings;
+}
+
+std::string capturing_on(const std::vector<std::string>& interfaces, const Options& options,
+                         unsigned workers) {
+  std::string text = "capturing on ";
+  for (std::size_t i = 0; i < interfaces.size(); ++i) text += (i == 0 ? "" : ", ") + interfaces[i];
+  const bool one_port = options.ports_text.find_first_of(",-") == std::string::npos;
+  text += std::string(one_port ? ", port " : ", ports ") + options.ports_text;
+  text += ", " + std::to_string(workers) + (workers == 1 ? " worker" : " workers");
+  return text + "; ^C ends";
+}
+
+}  // namespace
+
+absl::Status run_live(const Options& options, Signals& signals, const Console& console) {
+  // What the user named, before what the user may do: a typing error is told without sudo.
+  absl::StatusOr<std::vector<Interface>> interfaces = chosen_interfaces(options);
+  if (!interfaces.ok()) return interfaces.status();
+  absl::StatusOr<std::optional<User>> user = user_to_become(options);
+  if (!user.ok()) return user.status();
+  if (absl::Status status = check_capture_capabilities(); !status.ok()) return status;
+  absl::StatusOr<Output> output = Output::open(options, SlowSink::kDrop);
+  if (!output.ok()) return output.status();
+  absl::StatusOr<std::unique_ptr<RunControl>> control = RunControl::open(options.count);
+  if (!control.ok()) return control.status();
+
+  const std::vector<int> cores = usable_cores();
+  const unsigned workers = options.workers.value_or(std::max(1u, static_cast<unsigned>(cores.size())));
+  absl::StatusOr<PortFilter> filter = PortFilter::load();
+  if (!filter.ok()) return filter.status();
+  filter->set_ports(options.ports.words);
+  auto rings = open_rings(options, *interfaces, workers, *filter, console);
+  if (!rings.ok()) return rings.status();
+  if (absl::Status status = drop_privileges(*user); !status.ok()) return status;
+
+  FlowOptions flow_options = flow_options_of(options);
+  flow_options.hash_seed = secret();
+  std::vector<std::string> names;
+  for (const Interface& interface : *interfaces) names.push_back(interface.name);
+  RunStats stats(/*live=*/true, options.output, output->writer(), output->add_channel(nullptr));
+  std::vector<std::unique_ptr<LiveWorker>> live_workers;
+  for (unsigned i = 0; i < workers; ++i) {
+    LiveWorkerOptions worker_options;
+    if (!cores.empty()) worker_options.core = cores[i % cores.size()];
+    worker_options.number_frames = workers == 1;
+    worker_options.reports = i == 0;
+    worker_options.block_timeout = std::int64_t{options.ring.block_timeout_ms} * 1'000'000;
+    live_workers.push_back(std::make_unique<LiveWorker>(worker_options, std::move((*rings)[i]), flow_options,
+                                                        output->add_channel(&names), **control, console));
+    stats.add_worker(live_workers.back()->worker());
+  }
+  if (absl::Status status = output->writer().start(); !status.ok()) return status;
+  Supervisor supervisor({workers, options.duration, stats_interval_of(options)}, signals, **control, *output,
+                        stats);
+  WorkerThreads threads;
+  for (const auto& worker : live_workers) threads.start([&worker] { worker->run(); });
+  filter->set_open(true);
+  stats.begin();
+  console.say(capturing_on(names, options, workers));
+  supervisor.wait_for_workers();
+  threads.join();
+  const absl::Status status = supervisor.finish();
+  console.say(closing_summary(stats.totals()));
+  return status;
+}
+
+}  // namespace tapline

@@ -1,0 +1,368 @@
+#include "engine/options.h"
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <limits>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "engine/option_help.h"
+#include "engine/port_list.h"
+#include "engine/size_and_time.h"
+#include "exporters/output_target.h"
+
+namespace tapline {
+namespace {
+
+// One option that takes a value. `apply` checks the value; its message is printed behind the option's name.
+struct ValueOption {
+  OptionHelp help;
+  absl::Status (*apply)(const std::string& value, Options& options);
+  bool repeatable = false;
+};
+
+struct Flags {
+  bool no_redact = false, quiet = false, verbose = false, version = false, help = false;
+};
+
+constexpr std::uint64_t kMinRing = 1u << 20, kMaxRing = std::uint64_t{64} << 30;
+constexpr std::uint64_t kMinBlock = 1u << 20, kMaxBlock = 1u << 30;
+
+absl::Status wrong(std::string message) { return absl::InvalidArgumentError(message); }
+
+// A size within bounds, both included.
+absl::Status set_size(const std::string& value, std::uint64_t least, std::uint64_t most, std::uint64_t& out) {
+  absl::StatusOr<std::uint64_t> size = parse_size(value);
+  if (!size.ok()) return size.status();
+  if (*size < least || *size > most) {
+    return wrong("'" + value + "' is out of bounds: from " + format_size(least) + " to " + format_size(most));
+  }
+  out = *size;
+  return absl::OkStatus();
+}
+
+absl::Status set_count(const std::string& value, std::uint64_t least, std::uint64_t most,
+                       std::uint64_t& out) {
+  absl::StatusOr<std::uint64_t> count = parse_count(value);
+  if (!count.ok()) return count.status();
+  if (*count < least || *count > most) {
+    return wrong("'" + value + "' is out of bounds: from " + std::to_string(least) + " to " +
+                 std::to_string(most));
+  }
+  out = *count;
+  return absl::OkStatus();
+}
+
+absl::Status set_duration(const std::string& value, std::optional<std::int64_t>& out) {
+  absl::StatusOr<std::int64_t> duration = parse_duration(value);
+  if (!duration.ok()) return duration.status();
+  if (*duration == 0) return wrong("'" + value + "' is no time at all");
+  out = *duration;
+  return absl::OkStatus();
+}
+
+absl::Status add_interface(const std::string& value, Options& options) {
+  if (value.empty()) return wrong("an interface needs a name");
+  // The same interface twice would deliver every packet twice.
+  for (const std::string& known : options.interfaces) {
+    if (known == value) return wrong("'" + value + "' is named twice");
+  }
+  options.interfaces.push_back(value);
+  return absl::OkStatus();
+}
+
+absl::Status set_read(const std::string& value, Options& options) {
+  if (value.empty()) return wrong("a capture file needs a name ('-' is standard input)");
+  options.read = value;
+  return absl::OkStatus();
+}
+
+absl::Status add_ports(const std::string& value, Options& options) {
+  absl::StatusOr<PortSet> ports = parse_ports(value);
+  if (!ports.ok()) return ports.status();
+  for (std::size_t i = 0; i < ports->words.size(); ++i) options.ports.words[i] |= ports->words[i];
+  if (!options.ports_text.empty()) options.ports_text += ',';
+  options.ports_text += value;
+  return absl::OkStatus();
+}
+
+absl::Status set_output(const std::string& value, Options& options) {
+  options.output = value;
+  return check_output(value);
+}
+
+absl::Status set_format(const std::string& value, Options& options) {
+  if (value == "ecs") {
+    options.format = Format::kEcs;
+  } else if (value == "text") {
+    options.format = Format::kText;
+  } else {
+    return wrong("no format '" + value + "'; there are: ecs, text");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status set_records(const std::string& value, Options& options) {
+  absl::StatusOr<RecordSet> records = parse_record_set(value);
+  if (!records.ok()) return records.status();
+  options.records = *records;
+  return absl::OkStatus();
+}
+
+absl::Status set_headers(const std::string& value, Options& options) {
+  absl::StatusOr<HeaderPolicy> headers = parse_header_policy(value);
+  if (!headers.ok()) return headers.status();
+  options.headers = *std::move(headers);
+  return absl::OkStatus();
+}
+
+absl::Status set_workers(const std::string& value, Options& options) {
+  std::uint64_t count = 0;
+  absl::Status status = set_count(value, 1, 256, count);
+  if (status.ok()) options.workers = static_cast<unsigned>(count);
+  return status;
+}
+
+absl::Status set_frames(const std::string& value, Options& options) {
+  std::uint64_t count = 0;
+  absl::Status status = set_count(value, 1, std::numeric_limits<std::int64_t>::max(), count);
+  if (status.ok()) options.count = count;
+  return status;
+}
+
+absl::Status set_run_time(const std::string& value, Options& options) {
+  return set_duration(value, options.duration);
+}
+
+absl::Status set_ring_size(const std::string& value, Options& options) {
+  std::uint64_t size = 0;
+  absl::Status status = set_size(value, kMinRing, kMaxRing, size);
+  if (status.ok()) options.ring.ring_size = size;
+  return status;
+}
+
+absl::Status set_block_size(const std::string& value, Options& options) {
+  std::uint64_t size = 0;
+  if (absl::Status status = set_size(value, kMinBlock, kMaxBlock, size); !status.ok()) return status;
+  if ((size & (size - 1)) != 0) return wrong("'" + value + "' is no power of two (1MiB, 2MiB, 4MiB ...)");
+  options.ring.block_size = size;
+  return absl::OkStatus();
+}
+
+absl::Status set_block_timeout(const std::string& value, Options& options) {
+  constexpr std::int64_t kMillisecond = 1'000'000;
+  std::optional<std::int64_t> time;
+  if (absl::Status status = set_duration(value, time); !status.ok()) return status;
+  if (*time < kMillisecond || *time > 1000 * kMillisecond || *time % kMillisecond != 0) {
+    return wrong("'" + value + "' is not a whole number of milliseconds from 1ms to 1000ms");
+  }
+  options.ring.block_timeout_ms = static_cast<int>(*time / kMillisecond);
+  return absl::OkStatus();
+}
+
+absl::Status set_max_flows(const std::string& value, Options& options) {
+  std::uint64_t count = 0;
+  absl::Status status = set_count(value, 16, std::uint64_t{1} << 28, count);
+  if (status.ok()) options.max_flows = static_cast<std::uint32_t>(count);
+  return status;
+}
+
+absl::Status set_reassembly_memory(const std::string& value, Options& options) {
+  std::uint64_t size = 0;
+  absl::Status status = set_size(value, 64u << 10, std::uint64_t{1} << 40, size);
+  if (status.ok()) options.reassembly_memory = size;
+  return status;
+}
+
+absl::Status set_max_head(const std::string& value, Options& options) {
+  std::uint64_t size = 0;
+  absl::Status status = set_size(value, 1u << 10, 16u << 20, size);
+  if (status.ok()) options.max_head = static_cast<std::uint32_t>(size);
+  return status;
+}
+
+absl::Status set_elide_bodies(const std::string& value, Options&) {
+  if (value == "off") return absl::OkStatus();
+  if (value == "on")
+    return wrong("this build captures message bodies whole and cannot leave them out; use 'off'");
+  return wrong("'" + value + "' is neither 'on' nor 'off'");
+}
+
+absl::Status set_user(const std::string& value, Options& options) {
+  if (value.empty()) return wrong("a user needs a name");
+  options.user = value;
+  return absl::OkStatus();
+}
+
+absl::Status set_stats_interval(const std::string& value, Options& options) {
+  return set_duration(value, options.stats_interval);
+}
+
+constexpr std::string_view kInput = "Where frames come from";
+constexpr std::string_view kOutput = "What is written";
+constexpr std::string_view kEnd = "When to end";
+constexpr std::string_view kResources = "Resources";
+constexpr std::string_view kRest = "And";
+
+constexpr std::array kValueOptions = {
+    ValueOption{{"-i,--interface", "IFACE", kInput,
+                 "capture here; may be given several times\n(default: the default route's interface)"},
+                add_interface,
+                true},
+    ValueOption{{"-r,--read", "FILE", kInput, "read a capture file instead ('-': standard input)"}, set_read},
+    ValueOption{
+        {"-p,--ports", "LIST", kInput, "server ports: 80,8080,8000-8100 (default: 80)"}, add_ports, true},
+    ValueOption{{"-o,--output", "SINK", kOutput,
+                 "- (standard output), or file:PATH, to which is appended\n(default: -)"},
+                set_output},
+    ValueOption{{"-f,--format", "NAME", kOutput,
+                 "ecs: JSON lines; text: a short line a record, for a person\n"
+                 "(default: ecs; text when standard output is a terminal)"},
+                set_format},
+    ValueOption{{"--records", "LIST", kOutput,
+                 "any of http, opened, established, half-closed, closed, stats,\n"
+                 "and connection for the middle four\n"
+                 "(default: http,connection)"},
+                set_records},
+    ValueOption{
+        {"--headers", "WHICH", kOutput, "none, common, all, or names: Host,X-Request-Id\n(default: common)"},
+        set_headers},
+    ValueOption{{"--stats-interval", "TIME", kOutput,
+                 "write a stats record this often, and at the end\n(default: 10s, with --records stats)"},
+                set_stats_interval},
+    ValueOption{{"-c,--count", "N", kEnd, "after N frames (of the file; live: accepted ones)"}, set_frames},
+    ValueOption{{"-d,--duration", "TIME", kEnd, "after this time: 10s, 5m, 1h (of a file: of packet time)"},
+                set_run_time},
+    ValueOption{{"-j,--workers", "N", kResources,
+                 "threads that analyse frames, each on a core of its own\n"
+                 "(default: as many as there are cores; with -r 1)"},
+                set_workers},
+    ValueOption{
+        {"--ring-size", "SIZE", kResources, "ring buffer of each worker and interface (default: 64MiB)"},
+        set_ring_size},
+    ValueOption{{"--block-size", "SIZE", kResources, "what is handed over at once (default: 1MiB)"},
+                set_block_size},
+    ValueOption{{"--block-timeout", "TIME", kResources,
+                 "hand over a block that is not full after this time\n(default: 4ms)"},
+                set_block_timeout},
+    ValueOption{{"--max-flows", "N", kResources, "connections each worker holds at once (default: 262144)"},
+                set_max_flows},
+    ValueOption{{"--reassembly-memory", "SIZE", kResources,
+                 "what each worker holds back until it is complete\n(default: 64MiB)"},
+                set_reassembly_memory},
+    ValueOption{{"--max-head", "SIZE", kResources, "the longest message head that is read (default: 64KiB)"},
+                set_max_head},
+    ValueOption{
+        {"--elide-bodies", "on|off", kResources, "leave message bodies in the kernel; this build: off only"},
+        set_elide_bodies},
+    ValueOption{{"--user", "NAME", kResources,
+                 "become this user once everything is open\n(default: nobody, when started as root live)"},
+                set_user},
+};
+
+// One option that is given or not.
+struct FlagOption {
+  OptionHelp help;
+  bool Flags::*flag;
+};
+
+constexpr std::array kFlagOptions = {
+    FlagOption{{"--no-redact", "", kOutput,
+                "show the values of Authorization, Proxy-Authorization,\n"
+                "Cookie, Set-Cookie, and passwords in URLs"},
+               &Flags::no_redact},
+    FlagOption{{"-q,--quiet", "", kRest, "say nothing but errors"}, &Flags::quiet},
+    FlagOption{{"-v,--verbose", "", kRest,
+                "say what is captured, and sum up at the end\n(default: when standard error is a terminal)"},
+               &Flags::verbose},
+    FlagOption{{"--version", "", kRest, "print the version"}, &Flags::version},
+    FlagOption{{"-h,--help", "", kRest, "print this"}, &Flags::help},
+};
+
+std::string help() {
+  std::vector<OptionHelp> all;
+  for (const ValueOption& option : kValueOptions) all.push_back(option.help);
+  for (const FlagOption& option : kFlagOptions) all.push_back(option.help);
+  return help_text(all);
+}
+
+// Checks that no single option can make.
+absl::Status check_together(Options& options) {
+  if (options.read && !options.interfaces.empty()) {
+    return wrong("-i and -r exclude each other: capture live, or read a file");
+  }
+  if (options.read && options.user)
+    return wrong("--user is for live capture; reading a file needs no privilege");
+  if (options.quiet && options.verbose) return wrong("-q and -v exclude each other");
+  if (options.ring.block_size > options.ring.ring_size / 2) {
+    return wrong("--ring-size: a ring of " + format_size(options.ring.ring_size) +
+                 " needs at least two blocks of " + format_size(options.ring.block_size) +
+                 "; make it larger, or --block-size smaller");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status refuse_leftover(const std::string& leftover) {
+  const std::string hint = "; see tapline --help";
+  if (leftover.size() > 1 && leftover[0] == '-') {
+    return wrong("there is no option " + leftover.substr(0, leftover.find('=')) + hint);
+  }
+  return wrong("'" + leftover + "' is not expected here" + hint);
+}
+
+}  // namespace
+
+absl::StatusOr<CommandLine> parse_command_line(int argc, const char* const* argv) {
+  // CLI11 takes the line apart; what the parts mean, and what is said about them, is ours.
+  CLI::App app;
+  app.set_help_flag();
+  app.allow_extras();
+  std::array<std::vector<std::string>, kValueOptions.size()> values;
+  for (std::size_t i = 0; i < kValueOptions.size(); ++i) {
+    const OptionHelp& help = kValueOptions[i].help;
+    app.add_option(std::string(help.names), values[i])
+        ->type_name(std::string(help.value))
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->take_all();
+  }
+  Flags flags;
+  for (const FlagOption& option : kFlagOptions) {
+    app.add_flag(std::string(option.help.names), flags.*option.flag);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return wrong(std::string(error.what()) + "; see tapline --help");
+  }
+
+  CommandLine line;
+  if (flags.help) line.print = help();
+  if (flags.version) line.print = std::string("tapline ") + TAPLINE_VERSION + "\n";
+  if (line.print) return line;
+  if (const std::vector<std::string> leftovers = app.remaining(); !leftovers.empty()) {
+    return refuse_leftover(leftovers.front());
+  }
+  Options& options = line.options;
+  options.redact = !flags.no_redact;
+  options.quiet = flags.quiet;
+  options.verbose = flags.verbose;
+  for (std::size_t i = 0; i < kValueOptions.size(); ++i) {
+    const ValueOption& option = kValueOptions[i];
+    const std::string names(option.help.names);
+    if (values[i].size() > 1 && !option.repeatable) return wrong(names + ": given more than once");
+    for (const std::string& value : values[i]) {
+      if (absl::Status status = option.apply(value, options); !status.ok()) {
+        return wrong(names + ": " + std::string(status.message()));
+      }
+    }
+  }
+  if (options.ports_text.empty()) {
+    options.ports.insert(80);
+    options.ports_text = "80";
+  }
+  if (absl::Status status = check_together(options); !status.ok()) return status;
+  return line;
+}
+
+}  // namespace tapline

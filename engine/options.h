@@ -1,0 +1,53 @@
+// The command line: from argv to checked values.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/packet_ring.h"
+#include "exporters/header_policy.h"
+#include "exporters/record_set.h"
+#include "flows/flow_processor.h"
+#include "flows/port_set.h"
+
+namespace tapline {
+
+enum class Format { kEcs, kText };
+
+// What the user asked for. Absent: not asked for, the run decides (see the contract's table of defaults).
+struct Options {
+  std::vector<std::string> interfaces;  // live; empty: the default route's
+  std::optional<std::string> read;      // a capture file, "-": standard input
+  PortSet ports;
+  std::string ports_text;  // as it was given
+  std::string output = "-";
+  std::optional<Format> format;
+  RecordSet records = RecordSet::defaults();
+  HeaderPolicy headers = HeaderPolicy::common();
+  bool redact = true;
+  std::optional<unsigned> workers;
+  std::optional<std::uint64_t> count;                               // frames
+  std::optional<std::int64_t> duration;                             // ns
+  RingOptions ring;                                                 // for each worker and interface
+  std::uint32_t max_flows = FlowOptions{}.max_flows;                // these three: each worker
+  std::size_t reassembly_memory = FlowOptions{}.reassembly_memory;  // bytes
+  std::uint32_t max_head = FlowOptions{}.max_head;                  // bytes
+  std::optional<std::string> user;
+  std::optional<std::int64_t> stats_interval;  // ns
+  bool quiet = false;
+  bool verbose = false;
+};
+
+struct CommandLine {
+  Options options;
+  std::optional<std::string> print;  // for --help and --version: write this to standard output and end
+};
+
+// kInvalidArgument says which option is wrong and what would be right.
+absl::StatusOr<CommandLine> parse_command_line(int argc, const char* const* argv);
+
+}  // namespace tapline

@@ -1,0 +1,37 @@
+#include "engine/run_setup.h"
+
+#include <pthread.h>
+
+#include <string>
+#include <utility>
+
+namespace tapline {
+
+FlowOptions flow_options_of(const Options& options) {
+  FlowOptions flow_options;
+  flow_options.ports = options.ports;
+  flow_options.max_flows = options.max_flows;
+  flow_options.reassembly_memory = options.reassembly_memory;
+  flow_options.max_head = options.max_head;
+  return flow_options;
+}
+
+std::optional<std::int64_t> stats_interval_of(const Options& options) {
+  if (options.stats_interval) return options.stats_interval;
+  if (options.records.has(RecordKind::kStats)) return 10 * kSecond;
+  return std::nullopt;
+}
+
+void WorkerThreads::start(std::function<void()> body) {
+  threads_.emplace_back(std::move(body));
+  // At most 15 characters. A thread without a name works as well.
+  const std::string name = "tapline/" + std::to_string(threads_.size() - 1);
+  pthread_setname_np(threads_.back().native_handle(), name.c_str());
+}
+
+void WorkerThreads::join() {
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+}  // namespace tapline

@@ -1,0 +1,88 @@
+#include "exporters/redaction.h"
+
+#include <algorithm>
+
+namespace tapline {
+namespace {
+
+constexpr std::size_t npos = std::string_view::npos;
+constexpr std::string_view kBlank = " \t\r\n";  // line breaks: of folded lines
+
+// The password of the authority that stands at [begin, end).
+SecretSpan password(std::string_view text, std::size_t begin, std::size_t end) {
+  const std::string_view authority = text.substr(begin, end - begin);
+  const std::size_t at = authority.rfind('@');  // the last: a password may hold an '@' that should be escaped
+  if (at == npos) return {};
+  const std::size_t colon = authority.find(':');
+  if (colon == npos || colon > at) return {};
+  return {begin + colon + 1, begin + at};
+}
+
+SecretSpan next_in_urls(std::string_view text, std::size_t from) {
+  constexpr std::string_view kSlashes = "://";
+  // What ends an authority in a URL, or the URL in a line of text.
+  constexpr std::string_view kEnd = "/?#\\ \t\r\n\"<>";
+  for (std::size_t at = text.find(kSlashes, from); at != npos; at = text.find(kSlashes, at)) {
+    at += kSlashes.size();
+    const SecretSpan span = password(text, at, std::min(text.find_first_of(kEnd, at), text.size()));
+    if (span.begin != SecretSpan::kNone) return span;
+  }
+  return {};
+}
+
+SecretSpan credentials(std::string_view text) {
+  if (text.empty()) return {};
+  const std::size_t scheme_end = text.find_first_of(kBlank);
+  if (scheme_end == npos) return {0, text.size()};  // no scheme: then it is all secret
+  return {std::min(text.find_first_not_of(kBlank, scheme_end), text.size()), text.size()};
+}
+
+SecretSpan cookie_value(std::string_view text, std::size_t from) {
+  const std::size_t begin = text.find_first_not_of("; \t\r\n", from);
+  if (begin == npos) return {};
+  const std::size_t end = std::min(text.find(';', begin), text.size());
+  const std::size_t equals = text.find('=', begin);
+  return {equals < end ? equals + 1 : begin, end};
+}
+
+}  // namespace
+
+RedactionRule redaction_rule(KnownHeader header) {
+  switch (header) {
+    case KnownHeader::kAuthorization:
+    case KnownHeader::kProxyAuthorization:
+      return RedactionRule::kCredentials;
+    case KnownHeader::kCookie:
+      return RedactionRule::kCookie;
+    case KnownHeader::kSetCookie:
+      return RedactionRule::kSetCookie;
+    case KnownHeader::kHost:
+      return RedactionRule::kAuthority;
+    default:
+      return RedactionRule::kUrl;
+  }
+}
+
+RedactionRule redaction_rule(TargetForm form) {
+  return form == TargetForm::kAuthority ? RedactionRule::kAuthority : RedactionRule::kUrl;
+}
+
+SecretSpan next_secret(RedactionRule rule, std::string_view text, std::size_t from) {
+  switch (rule) {
+    case RedactionRule::kNone:
+      return {};
+    case RedactionRule::kUrl:
+      return next_in_urls(text, from);
+    case RedactionRule::kAuthority:
+      return from == 0 ? password(text, 0, text.size()) : SecretSpan{};
+    case RedactionRule::kCredentials:
+      return from == 0 ? credentials(text) : SecretSpan{};
+    case RedactionRule::kCookie:
+      return cookie_value(text, from);
+    case RedactionRule::kSetCookie:
+      return from == 0 ? cookie_value(text, 0) : SecretSpan{};
+  }
+  return {};
+}
+
+}  // namespace tapline

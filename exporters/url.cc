@@ -1,0 +1,85 @@
+#include "exporters/url.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace tapline {
+namespace {
+
+constexpr std::size_t npos = std::string_view::npos;
+
+bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+bool is_scheme(std::string_view text) {  // RFC 3986 section 3.1
+  return !text.empty() && is_alpha(text[0]) && std::all_of(text.begin(), text.end(), [](char c) {
+    return is_alpha(c) || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+  });
+}
+
+std::optional<std::uint16_t> parse_port(std::string_view digits) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+  return port;
+}
+
+// Takes `text` as the authority, if it can be one at all: a Host of "a b" or "a/b" names no host.
+void set_authority(std::string_view text, RequestUrl& url) {
+  if (text.find_first_of("/?#\\ \t\r\n") != npos) return;
+  const std::size_t at = text.rfind('@');
+  const std::string_view host_port = at == npos ? text : text.substr(at + 1);
+  std::size_t domain_end = host_port.find(':');
+  if (!host_port.empty() && host_port[0] == '[') {
+    const std::size_t bracket = host_port.find(']');
+    if (bracket == npos) return;
+    domain_end = bracket + 1 == host_port.size() ? npos : bracket + 1;
+    if (domain_end != npos && host_port[domain_end] != ':') return;
+  } else if (domain_end != npos && host_port.find(':', domain_end + 1) != npos) {
+    domain_end = npos;  // an IPv6 address whose brackets were forgotten
+  }
+  const std::string_view domain = host_port.substr(0, domain_end);
+  if (domain.empty()) return;
+  url.authority = text;
+  url.domain = domain;
+  if (domain_end != npos) url.port = parse_port(host_port.substr(domain_end + 1));
+}
+
+void set_rest(std::string_view rest, RequestUrl& url) {
+  url.rest = rest;
+  const std::size_t mark = rest.find('?');
+  url.path = rest.substr(0, mark);
+  if (mark != npos) url.query = rest.substr(mark + 1);
+}
+
+}  // namespace
+
+RequestUrl request_url(std::string_view method, std::string_view target, std::string_view host) {
+  constexpr std::string_view kSlashes = "://";
+  RequestUrl url;
+  if (method == "CONNECT") {
+    url.form = TargetForm::kAuthority;
+    set_authority(target, url);
+    return url;
+  }
+  url.scheme = "http";
+  const std::size_t slashes = target.find(kSlashes);
+  if (slashes != npos && is_scheme(target.substr(0, slashes))) {
+    url.form = TargetForm::kAbsolute;
+    url.scheme = target.substr(0, slashes);
+    const std::string_view behind = target.substr(slashes + kSlashes.size());
+    const std::size_t authority_end = std::min(behind.find_first_of("/?#"), behind.size());
+    set_authority(behind.substr(0, authority_end), url);
+    set_rest(behind.substr(authority_end), url);
+    return url;
+  }
+  set_authority(host, url);
+  if (target.starts_with('/')) {
+    url.form = TargetForm::kOrigin;
+    set_rest(target, url);
+  } else if (target == "*") {
+    url.form = TargetForm::kAsterisk;
+  }
+  return url;
+}
+
+}  // namespace tapline

@@ -1,0 +1,55 @@
+// Memory for what must outlive its packet: out-of-order segments, unfinished heads, requests that wait.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace tapline {
+
+// A buddy allocator over one arena that is reserved at the start and never grows: the bound of
+// `--reassembly-memory`. Blocks are powers of two from 256 bytes up; freed neighbours merge again, so a burst
+// of one size leaves nothing behind. Not thread-safe. Pages that were never used cost no memory.
+class BytePool {
+ public:
+  // A block's place in the arena; kNull is no block.
+  using Handle = std::uint32_t;
+  static constexpr Handle kNull = 0xffffffffu;
+  static constexpr std::size_t kUnit = 256;
+
+  // `bytes` is rounded down to a power of two, and up to 64 KiB at least. At most 256 GiB.
+  explicit BytePool(std::size_t bytes);
+
+  // kNull when no block of `size` bytes is free, or size is 0. The content is undefined.
+  Handle allocate(std::size_t size);
+  // `size` as it was asked for. kNull is let pass.
+  void release(Handle block, std::size_t size);
+
+  std::byte* at(Handle block) { return arena_.get() + std::size_t{block} * kUnit; }
+  const std::byte* at(Handle block) const { return arena_.get() + std::size_t{block} * kUnit; }
+  // What allocate(size) really gives.
+  static std::size_t capacity(std::size_t size) { return kUnit << order_of(size); }
+
+  std::size_t used() const { return used_; }  // bytes in blocks that are out
+  std::size_t size() const { return kUnit << orders_; }
+
+ private:
+  static constexpr unsigned kMaxOrders = 31;
+  static unsigned order_of(std::size_t size);
+  struct Links {
+    Handle next, previous;
+  };
+  void push(unsigned order, Handle block);
+  void unlink(unsigned order, Handle block);
+  Links& links(Handle block) { return *reinterpret_cast<Links*>(at(block)); }
+
+  unsigned orders_;  // the arena is one block of this order
+  std::unique_ptr<std::byte[]> arena_;
+  std::vector<std::uint8_t> free_order_;   // by unit: 1 + the order of the free block that starts there, or 0
+  std::array<Handle, kMaxOrders> free_{};  // heads of the lists of free blocks
+  std::size_t used_ = 0;
+};
+
+}  // namespace tapline

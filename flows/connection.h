@@ -1,0 +1,105 @@
+// The state of one TCP connection: what every packet touches.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "flows/events.h"
+#include "flows/flow_key.h"
+
+namespace tapline {
+
+// Serial number arithmetic (RFC 1982, RFC 9293 section 3.4): how far `a` is behind `b`; negative when before.
+inline std::int32_t seq_distance(std::uint32_t a, std::uint32_t b) {
+  return static_cast<std::int32_t>(a - b);
+}
+
+// Zeek's states of one endpoint, from which conn_state follows.
+enum class EndpointState : std::uint8_t {
+  kInactive,
+  kSynSent,
+  kSynAckSent,
+  kPartial,
+  kEstablished,
+  kClosed,
+  kReset
+};
+
+// What one side has sent. Sequence numbers are raw.
+struct Endpoint {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;      // of payload, each sequence number once
+  std::uint32_t isn = 0;        // with `syn`
+  std::uint32_t other_isn = 0;  // of its latest SYN+ACK
+  std::uint32_t next_seq = 0;   // behind the highest sequence number seen; with `seq_known`
+  std::uint32_t acked = 0;      // the highest acknowledgment number it sent; with `ack_known`
+  std::uint32_t fin_seq = 0;    // the sequence number behind its FIN; with `fin`
+  std::uint32_t rst_seq = 0;    // with `rst`
+  std::uint16_t syn_window = 0, mss = 0;
+  std::uint8_t window_scale = 0;
+  EndpointState state = EndpointState::kInactive;
+  bool syn : 1 = false, fin : 1 = false, rst : 1 = false, seq_known : 1 = false, ack_known : 1 = false;
+  bool has_mss : 1 = false, has_window_scale : 1 = false, sack_permitted : 1 = false, timestamps : 1 = false;
+  bool fin_acked : 1 = false;                                            // by the other side
+  std::uint8_t zero_windows_log = 0, gaps_log = 0, retransmits_log = 0;  // letters of w, g, t written so far
+  std::uint16_t zero_windows = 0, gaps = 0, retransmits = 0;             // counted for them, up to 65535
+};
+
+// Zeek's history; letters past the room are left out, as no conversation of sense has so many.
+class History {
+ public:
+  void add(char letter) {
+    if (size_ < letters_.size()) letters_[size_++] = letter;
+  }
+  bool has(char letter) const { return view().find(letter) != std::string_view::npos; }
+  std::string_view view() const { return {letters_.data(), size_}; }
+
+ private:
+  std::array<char, 23> letters_{};
+  std::uint8_t size_ = 0;
+};
+
+struct Connection {
+  static constexpr std::uint8_t kUndecided = 2;
+
+  FlowKey key;
+  std::array<Endpoint, 2> sides;  // by endpoint of the key
+  std::int64_t first_time = 0, last_time = 0;
+  std::int64_t syn_time = 0;      // the last SYN before the SYN+ACK
+  std::int64_t syn_ack_time = 0;  // the first SYN+ACK
+  std::int64_t ack_time = 0;      // the ACK of it
+  std::int64_t end_time = 0;      // the frame that ended it; with `ended`
+  std::uint64_t number = 0;       // in the order of first frames, of this worker
+  std::uint32_t first_seq = 0;
+  std::uint32_t conversation = 0xffffffffu;  // index of its payload state; none before payload came
+  std::uint32_t transactions = 0;            // numbers given so far
+  std::uint16_t interface = 0;
+  std::uint8_t client = kUndecided;     // which endpoint is the client
+  std::uint8_t completeness = 0;        // ConnectionEvent::completeness
+  std::uint8_t first_completeness = 0;  // the first frame's part of it, until another comes
+  AppProtocol protocol = AppProtocol::kUnknown;
+  CloseReason end_reason = CloseReason::kEnd;
+  Teardown teardown = Teardown::kNone;
+  std::uint8_t closed_by = kUndecided;  // the endpoint with the first FIN, or with the RST
+  bool midstream : 1 = false;           // its first frame was no SYN
+  bool syn_seen : 1 = false, syn_ack_seen : 1 = false, established : 1 = false;
+  bool data_seen : 1 = false;
+  // The side that did not send the first frame sent one, or must have.
+  bool answered : 1 = false;
+  bool opened_told : 1 = false, established_told : 1 = false, half_closed_told : 1 = false;
+  bool ended : 1 = false;           // both FINs, or an RST: only the linger is left
+  bool attempt_listed : 1 = false;  // is in the list of unanswered attempts
+  std::uint8_t first_sender = 0;
+  History history;
+
+  bool roles_known() const { return client != kUndecided; }
+  bool fin_seen() const { return sides[0].fin || sides[1].fin; }
+  bool is_client(std::uint8_t endpoint) const { return endpoint == client; }
+  Side side_of(std::uint8_t endpoint) const { return endpoint == client ? Side::kClient : Side::kServer; }
+  // An attempt that nobody answered (yet).
+  bool unanswered() const { return !midstream && !answered; }
+};
+static_assert(sizeof(Connection) <= 320);
+
+}  // namespace tapline

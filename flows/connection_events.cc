@@ -1,0 +1,95 @@
+#include "flows/connection_events.h"
+
+#include "flows/tcp_tracker.h"
+
+namespace tapline {
+namespace {
+
+ConnectionId id_of(const Connection& connection) {
+  const std::uint64_t tuple = connection.key.hash(0x7461706c696e6531u);
+  const auto time = static_cast<std::uint64_t>(connection.first_time);
+  ConnectionId id;
+  id.words[0] = FlowKey::mix(FlowKey::mix(tuple, time), connection.first_seq);
+  id.words[1] =
+      FlowKey::mix(FlowKey::mix(connection.key.hash(0x6c6966652d6f6631u), connection.first_seq), time);
+  return id;
+}
+
+std::optional<SynParameters> syn_of(const Endpoint& side) {
+  if (!side.syn) return std::nullopt;
+  SynParameters syn;
+  syn.isn = side.isn;
+  syn.window = side.syn_window;
+  if (side.has_mss) syn.mss = side.mss;
+  if (side.has_window_scale) syn.window_scale = side.window_scale;
+  syn.sack_permitted = side.sack_permitted;
+  syn.timestamps = side.timestamps;
+  return syn;
+}
+
+SideReport report(const Endpoint& side, const StreamAccount* account) {
+  SideReport out;
+  out.packets = side.packets;
+  out.bytes = side.bytes;
+  out.syn = syn_of(side);
+  if (account != nullptr) {
+    out.retransmits = {account->retransmits, account->retransmitted_bytes};
+    out.out_of_order = {account->out_of_order, account->out_of_order_bytes};
+    out.missed_bytes = account->missed_bytes;
+    out.conflicts = account->conflicts;
+  }
+  return out;
+}
+
+}  // namespace
+
+ConnectionInfo describe(const Connection& connection, bool numbered) {
+  const int client = connection.client == 1 ? 1 : 0;
+  ConnectionInfo info;
+  info.client_ip = connection.key.ip(client);
+  info.server_ip = connection.key.ip(1 - client);
+  info.client_port = connection.key.port(client);
+  info.server_port = connection.key.port(1 - client);
+  info.vlan = connection.key.vlan(0);
+  info.inner_vlan = connection.key.vlan(1);
+  info.interface = connection.interface;
+  info.protocol = connection.protocol;
+  info.id = id_of(connection);
+  info.number = numbered ? connection.number : 0;
+  return info;
+}
+
+ConnectionEvent make_event(const Connection& connection, const ConnectionInfo& info, ConnectionAction action,
+                           const HttpConversation* conversation, CloseReason reason) {
+  ConnectionEvent event{.connection = info, .action = action};
+  event.midstream = connection.midstream;
+  if (connection.established && connection.syn_seen && connection.syn_ack_time >= connection.syn_time &&
+      connection.ack_time >= connection.syn_ack_time) {
+    event.handshake = {connection.syn_ack_time - connection.syn_time,
+                       connection.ack_time - connection.syn_ack_time};
+  }
+  if (connection.closed_by != Connection::kUndecided)
+    event.closed_by = connection.side_of(connection.closed_by);
+  event.time = action == ConnectionAction::kOpened        ? connection.first_time
+               : action == ConnectionAction::kEstablished ? connection.ack_time
+                                                          : connection.last_time;
+  if (action != ConnectionAction::kClosed) return event;
+
+  if (reason == CloseReason::kFin || reason == CloseReason::kRst) event.time = connection.end_time;
+  event.reason = reason;
+  event.start = connection.first_time;
+  event.end = connection.last_time;
+  const std::uint8_t client = connection.client;
+  event.client =
+      report(connection.sides[client], conversation == nullptr ? nullptr : &conversation->account(client));
+  event.server = report(connection.sides[1 - client],
+                        conversation == nullptr ? nullptr : &conversation->account(1 - client));
+  event.transactions = connection.transactions;
+  event.completeness = connection.completeness;
+  event.state = conn_state(connection);
+  event.history = connection.history.view();
+  event.teardown = connection.teardown;
+  return event;
+}
+
+}  // namespace tapline

@@ -1,0 +1,17 @@
+// From a connection's state to the events that tell its life.
+#pragma once
+
+#include "flows/connection.h"
+#include "flows/http_conversation.h"
+
+namespace tapline {
+
+// What records say of which connection it is. `numbered`: with ConnectionInfo::number.
+ConnectionInfo describe(const Connection& connection, bool numbered);
+
+// Fills an event of `action`, at the frame time that belongs to it. `conversation` is null when no payload
+// came.
+ConnectionEvent make_event(const Connection& connection, const ConnectionInfo& info, ConnectionAction action,
+                           const HttpConversation* conversation, CloseReason reason = CloseReason::kEnd);
+
+}  // namespace tapline

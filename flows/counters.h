@@ -1,0 +1,39 @@
+// What flows/ counts about itself: the numbers of the `stats` record and of the closing summary.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace tapline {
+
+// Why a frame did not become a TCP segment of the ports asked for.
+enum class Undecoded : std::uint8_t {
+  kNone,       // it did
+  kLinkType,   // a link layer that is not understood
+  kNetwork,    // not IPv4 or IPv6
+  kTransport,  // not TCP
+  kFragment,   // an IP fragment other than the first
+  kTruncated,  // cut before the end of the TCP header
+  kMalformed,  // a length field contradicts another
+  kPort,       // TCP, of no port asked for (files only: live, the kernel refuses these)
+};
+inline constexpr std::array<std::string_view, 8> kUndecodedNames = {
+    "none", "link_type", "network", "transport", "fragment", "truncated", "malformed", "port"};
+
+// Plain numbers of one worker; the engine publishes copies. All only ever grow but `open`.
+struct FlowCounters {
+  std::uint64_t packets = 0, bytes = 0;  // frames taken in, and their length on the wire
+  std::uint64_t cut = 0, cut_bytes = 0;  // frames captured shorter than they were, and the bytes cut off
+  std::array<std::uint64_t, kUndecodedNames.size()> undecoded{};    // by Undecoded; [0] is unused
+  std::uint64_t opened = 0, closed = 0, evicted = 0, attempts = 0;  // connections; attempts: never answered
+  std::uint64_t open = 0;                                           // in the table now
+  std::uint64_t transactions = 0;
+  std::uint64_t gaps = 0, gap_bytes = 0;  // holes given up, and their size
+  std::uint64_t reassembly_bytes = 0;     // bytes held now
+  std::uint64_t reassembly_refused = 0;   // times that the memory bound made us let go of data
+  std::uint64_t heads_too_long = 0;       // message heads over the limit
+};
+
+}  // namespace tapline

@@ -1,0 +1,27 @@
+// What all connections of one worker share.
+#pragma once
+
+#include <vector>
+
+#include "flows/byte_pool.h"
+#include "flows/counters.h"
+#include "flows/events.h"
+#include "flows/flow_processor.h"
+#include "flows/http_head.h"
+
+namespace tapline {
+
+struct FlowContext {
+  FlowContext(const FlowOptions& given, EventSink& out)
+      : options(given), pool(given.reassembly_memory), sink(out) {}
+
+  const FlowOptions options;
+  BytePool pool;
+  FlowCounters counters;
+  EventSink& sink;
+  // Scratch, so that reading a head again for its record allocates nothing.
+  HttpHead request_head, response_head;
+  std::vector<HeaderField> request_trailers, response_trailers;
+};
+
+}  // namespace tapline

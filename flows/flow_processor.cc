@@ -1,0 +1,304 @@
+#include "flows/flow_processor.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "flows/connection_events.h"
+#include "flows/decode.h"
+#include "flows/flow_context.h"
+#include "flows/flow_table.h"
+#include "flows/http_conversation.h"
+#include "flows/index_list.h"
+#include "flows/tcp_tracker.h"
+#include "flows/timer_wheel.h"
+
+namespace tapline {
+namespace {
+
+constexpr std::size_t kBatch = 64;  // frames decoded ahead, so that their table lines are on the way
+
+std::uint32_t worker_of(const FlowKey& key, std::uint32_t workers) {
+  constexpr std::uint64_t kSeed = 0x776f726b65727321u;  // the same everywhere, and not that of any table
+  return static_cast<std::uint32_t>((key.hash(kSeed) >> 32) * workers >> 32);
+}
+
+}  // namespace
+
+std::uint32_t worker_of(const Packet& packet, std::uint32_t workers) {
+  TcpSegment segment;
+  return decode(packet, segment) == Undecoded::kNone ? worker_of(segment.key, workers) : 0;
+}
+
+struct FlowProcessor::State {
+  State(const FlowOptions& options, EventSink& sink)
+      : context(options, sink),
+        table(std::max(options.max_flows, 1u), options.hash_seed),
+        conversations(std::max(options.max_flows, 1u)),
+        wheel(std::max(options.max_flows, 1u)),
+        lists(std::max(options.max_flows, 1u)) {}
+
+  struct Entry {
+    TcpSegment segment;
+    std::uint64_t hash;
+    bool mine;
+  };
+
+  void read(const Packet& packet, Entry& entry);
+  void handle(const Entry& entry);
+  Connection& open(const TcpSegment& segment, std::uint64_t hash);
+  void update(Connection& connection, const TcpSegment& segment);
+  void relist(Connection& connection, bool was_ended);
+  void tell_beginning(Connection& connection);
+  void tell(Connection& connection, ConnectionAction action, std::int64_t time);
+  void make_room();
+  void pass_time(std::int64_t time_ns);
+  std::int64_t patience(const Connection& connection) const;
+  std::int64_t deadline(const Connection& connection) const {
+    return connection.last_time + patience(connection);
+  }
+  bool expired(const Connection& connection, std::int64_t time_ns) const {
+    return deadline(connection) < time_ns;
+  }
+  void close(Connection& connection, CloseReason reason, bool scheduled = true);
+  HttpConversation* conversation_of(const Connection& connection) {
+    return connection.conversation == SlotPool<HttpConversation>::kNone
+               ? nullptr
+               : &conversations[connection.conversation];
+  }
+  void update_counters() {
+    context.counters.open = table.size();
+    context.counters.reassembly_bytes = context.pool.used();
+  }
+
+  FlowContext context;
+  FlowTable table;
+  SlotPool<HttpConversation> conversations;
+  TimerWheel wheel;
+  IndexLists lists;
+  IndexLists::List attempts;  // never answered, oldest first
+  IndexLists::List ended;     // lingering, oldest first
+  std::uint32_t hand = 0;     // where the search for something to evict goes on
+  std::uint64_t next_number = 1;
+  std::array<Entry, kBatch> batch;
+};
+
+// Decodes a frame and starts the loads that handle() will wait for.
+void FlowProcessor::State::read(const Packet& packet, Entry& entry) {
+  const FlowOptions& options = context.options;
+  FlowCounters& counters = context.counters;
+  Undecoded why = decode(packet, entry.segment);
+  entry.mine = false;
+  if (why == Undecoded::kNone) {
+    const FlowKey& key = entry.segment.key;
+    const bool asked_for = options.ports.contains(key.port(0)) || options.ports.contains(key.port(1));
+    if (asked_for) {
+      entry.mine = options.workers == 1 || worker_of(key, options.workers) == options.worker;
+      if (!entry.mine) return;
+    } else {
+      why = Undecoded::kPort;
+    }
+  } else {
+    entry.segment.time_ns = packet.time_ns;
+  }
+  if (!entry.mine) {  // what is nobody's counts with worker 0
+    if (options.worker != 0) return;
+    ++counters.undecoded[static_cast<std::size_t>(why)];
+  }
+  ++counters.packets;
+  counters.bytes += packet.length;
+  if (packet.captured < packet.length) {
+    ++counters.cut;
+    counters.cut_bytes += packet.length - packet.captured;
+  }
+  if (!entry.mine) return;
+  entry.hash = table.hash(entry.segment.key);
+  table.prefetch_slot(entry.hash);
+}
+
+void FlowProcessor::State::handle(const Entry& entry) {
+  const TcpSegment& segment = entry.segment;
+  if (wheel.due(segment.time_ns)) pass_time(segment.time_ns);
+  if (!entry.mine) return;
+  Connection* connection = table.find(segment.key, entry.hash);
+  if (connection != nullptr && expired(*connection, segment.time_ns)) {
+    close(*connection, CloseReason::kTimeout);
+    connection = nullptr;
+  }
+  if (connection != nullptr && starts_anew(*connection, segment)) {
+    close(*connection, CloseReason::kReused);
+    connection = nullptr;
+  }
+  if (connection == nullptr) connection = &open(segment, entry.hash);
+  update(*connection, segment);
+}
+
+Connection& FlowProcessor::State::open(const TcpSegment& segment, std::uint64_t hash) {
+  if (table.full()) make_room();
+  Connection& connection = table.insert(segment.key, hash);
+  begin_connection(connection, segment);
+  connection.number = next_number++;
+  const std::uint32_t index = table.index_of(connection);
+  wheel.schedule(index, deadline(connection));
+  if (connection.unanswered()) {
+    lists.append(attempts, index);
+    connection.attempt_listed = true;
+  }
+  ++context.counters.opened;
+  return connection;
+}
+
+void FlowProcessor::State::update(Connection& connection, const TcpSegment& segment) {
+  const std::int64_t patience_before = patience(connection);
+  const bool was_ended = connection.ended;
+  track(connection, segment);
+  if (!connection.roles_known()) decide_roles(connection, segment, context.options.ports);
+  tell_beginning(connection);
+  // What an RST carries is no part of the stream (RFC 9293 section 3.5.3).
+  const bool payload = segment.payload_bytes > 0 && !segment.has(kRst);
+  if (payload && connection.roles_known() && connection.conversation == SlotPool<HttpConversation>::kNone) {
+    connection.conversation = conversations.allocate();
+    conversations[connection.conversation].begin(connection);
+  }
+  if (HttpConversation* conversation = conversation_of(connection); conversation != nullptr) {
+    if (!segment.has(kRst)) conversation->segment(context, connection, segment);
+  } else if (payload) {
+    count_payload(connection.sides[segment.sender], segment);
+  }
+  if (connection.fin_seen() && connection.opened_told && !connection.half_closed_told) {
+    connection.half_closed_told = true;
+    tell(connection, ConnectionAction::kHalfClosed, segment.time_ns);
+  }
+  relist(connection, was_ended);
+  if (patience(connection) < patience_before) {  // the wheel learns of deadlines that are put off by itself
+    const std::uint32_t index = table.index_of(connection);
+    wheel.cancel(index);
+    wheel.schedule(index, deadline(connection));
+  }
+}
+
+// Keeps the lists of what goes first when room is needed.
+void FlowProcessor::State::relist(Connection& connection, bool was_ended) {
+  const std::uint32_t index = table.index_of(connection);
+  const bool now_ended = connection.ended && !was_ended;
+  if (connection.attempt_listed && (now_ended || !connection.unanswered())) {
+    lists.remove(attempts, index);
+    connection.attempt_listed = false;
+  }
+  if (now_ended) lists.append(ended, index);
+}
+
+void FlowProcessor::State::tell_beginning(Connection& connection) {
+  if (connection.established_told || !connection.roles_known()) return;
+  // A FIN takes up a sequence number as data does.
+  const bool came = connection.data_seen || (connection.midstream && connection.fin_seen());
+  if (!connection.opened_told && (came || (connection.answered && !connection.midstream))) {
+    connection.opened_told = true;
+    tell(connection, ConnectionAction::kOpened, connection.first_time);
+  }
+  // Where the capture missed the handshake's ACK, a later one proves it; not after the half-close, for the
+  // order.
+  if (connection.opened_told && connection.established && !connection.half_closed_told) {
+    connection.established_told = true;
+    tell(connection, ConnectionAction::kEstablished, connection.ack_time);
+  }
+}
+
+void FlowProcessor::State::tell(Connection& connection, ConnectionAction action, std::int64_t time) {
+  const ConnectionInfo info = describe(connection, context.options.number_connections);
+  ConnectionEvent event = make_event(connection, info, action, nullptr);
+  event.time = time;
+  context.sink.on_connection(event);
+}
+
+std::int64_t FlowProcessor::State::patience(const Connection& connection) const {
+  const FlowOptions& options = context.options;
+  return connection.ended          ? options.close_linger
+         : connection.unanswered() ? options.attempt_timeout
+         : connection.fin_seen()   ? options.half_closed_timeout
+                                   : options.established_timeout;
+}
+
+void FlowProcessor::State::pass_time(std::int64_t time_ns) {
+  wheel.advance(
+      time_ns, [this](std::uint32_t index) { return deadline(table.at(index)); },
+      [this](std::uint32_t index) { close(table.at(index), CloseReason::kTimeout, false); });
+}
+
+// Attempts that nobody answered go first, then what only lingers, then, of some that stand next in the pool,
+// the one that has been silent longest. The pool's order does not depend on the hash seed.
+void FlowProcessor::State::make_room() {
+  if (attempts.head != IndexLists::kNone) {
+    ++context.counters.evicted;
+    return close(table.at(attempts.head), CloseReason::kEvicted);
+  }
+  if (ended.head != IndexLists::kNone) return close(table.at(ended.head), CloseReason::kEvicted);
+  constexpr std::uint32_t kLookedAt = 64;
+  std::uint32_t oldest = hand % table.size();
+  for (std::uint32_t i = 0; i < std::min(kLookedAt, table.size()); ++i) {
+    const std::uint32_t index = (hand + i) % table.size();
+    if (table.at(index).last_time < table.at(oldest).last_time) oldest = index;
+  }
+  hand = (hand + kLookedAt) % table.size();
+  ++context.counters.evicted;
+  close(table.at(oldest), CloseReason::kEvicted);
+}
+
+// `scheduled`: the wheel still knows of it. What had ended already was only lingering, and keeps its own
+// reason.
+void FlowProcessor::State::close(Connection& connection, CloseReason reason, bool scheduled) {
+  const std::uint32_t index = table.index_of(connection);
+  force_roles(connection);
+  tell_beginning(connection);
+  if (connection.ended) reason = connection.end_reason;
+  HttpConversation* conversation = conversation_of(connection);
+  if (conversation != nullptr) conversation->finish(context, connection, reason);
+  const ConnectionInfo info = describe(connection, context.options.number_connections);
+  context.sink.on_connection(make_event(connection, info, ConnectionAction::kClosed, conversation, reason));
+  ++context.counters.closed;
+  if (connection.unanswered()) ++context.counters.attempts;
+  if (conversation != nullptr) conversations.release(connection.conversation);
+  if (connection.attempt_listed) lists.remove(attempts, index);
+  if (connection.ended) lists.remove(ended, index);
+  if (scheduled) wheel.cancel(index);
+  table.erase(connection);
+}
+
+FlowProcessor::FlowProcessor(const FlowOptions& options, EventSink& sink)
+    : state_(std::make_unique<State>(options, sink)) {}
+
+FlowProcessor::~FlowProcessor() = default;
+
+void FlowProcessor::process(std::span<const Packet> packets) {
+  State& state = *state_;
+  while (!packets.empty()) {
+    const std::size_t n = std::min(packets.size(), kBatch);
+    for (std::size_t i = 0; i < n; ++i) state.read(packets[i], state.batch[i]);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (state.batch[i].mine) state.table.prefetch_connection(state.batch[i].hash);
+    }
+    for (std::size_t i = 0; i < n; ++i) state.handle(state.batch[i]);
+    packets = packets.subspan(n);
+  }
+  state.update_counters();
+}
+
+void FlowProcessor::advance(std::int64_t time_ns) {
+  if (state_->wheel.due(time_ns)) state_->pass_time(time_ns);
+  state_->update_counters();
+}
+
+void FlowProcessor::finish(CloseReason reason) {
+  State& state = *state_;
+  std::vector<Connection*> open;
+  open.reserve(state.table.size());
+  state.table.for_each([&open](Connection& connection) { open.push_back(&connection); });
+  std::sort(open.begin(), open.end(),
+            [](const Connection* a, const Connection* b) { return a->number < b->number; });
+  for (Connection* connection : open) state.close(*connection, reason);
+  state.update_counters();
+}
+
+const FlowCounters& FlowProcessor::counters() const { return state_->context.counters; }
+
+}  // namespace tapline

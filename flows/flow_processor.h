@@ -1,0 +1,66 @@
+// The entrance to flows/: packets in, events out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "flows/counters.h"
+#include "flows/events.h"
+#include "flows/packet.h"
+#include "flows/port_set.h"
+
+namespace tapline {
+
+inline constexpr std::int64_t kSecond = 1'000'000'000;
+
+// Bounds are for one worker.
+struct FlowOptions {
+  PortSet ports;
+  std::uint32_t max_flows = 1u << 18;         // connections in the table at once
+  std::size_t reassembly_memory = 64u << 20;  // bytes: out-of-order data, unfinished heads, waiting requests
+  std::uint32_t max_head = 64u << 10;         // bytes: the longest message head that is read
+  std::uint64_t hash_seed = 0;                // a secret, live; decides no order
+  // When several workers read the same frames, each takes in all of them, for their times and ordinals, and
+  // handles the connections that worker_of() gives it. 0 of 1 handles all.
+  std::uint32_t worker = 0, workers = 1;
+  bool number_connections = false;  // give ConnectionInfo::number (one worker reading a file)
+  // Time-outs, in nanoseconds of packet time since the connection's last frame.
+  std::int64_t attempt_timeout = 30 * kSecond;  // a SYN that nobody answered
+  std::int64_t established_timeout = 3600 * kSecond;
+  std::int64_t half_closed_timeout = 600 * kSecond;
+  std::int64_t close_linger = 1 * kSecond;  // after both FINs, or an RST
+};
+
+// Which worker of `workers` a frame belongs to: equal for both directions of a connection. Frames that do not
+// decode belong to worker 0.
+std::uint32_t worker_of(const Packet& packet, std::uint32_t workers);
+
+// Not thread-safe: each worker has its own.
+class FlowProcessor {
+ public:
+  // All memory is reserved here. `sink` must outlive the processor.
+  FlowProcessor(const FlowOptions& options, EventSink& sink);
+  ~FlowProcessor();
+  FlowProcessor(const FlowProcessor&) = delete;
+  FlowProcessor& operator=(const FlowProcessor&) = delete;
+
+  // Takes frames in the order of capture. Their data may go away after the call.
+  void process(std::span<const Packet> packets);
+
+  // Says that no frame before `time_ns` will come: what has expired by then is closed. For live capture, when
+  // an interface is silent; packets drive expiry themselves.
+  void advance(std::int64_t time_ns);
+
+  // Writes all open connections and transactions, in the order of their first frames; nothing may follow.
+  void finish(CloseReason reason);
+
+  // Brought up to date by each of the calls above.
+  const FlowCounters& counters() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tapline

@@ -1,0 +1,58 @@
+// From a segment's key to its connection: the hash table of one worker, of fixed size.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "flows/connection.h"
+#include "flows/slot_pool.h"
+
+namespace tapline {
+
+// Open addressing over (hash, index) pairs, at most half full; connections stand in a pool and never move.
+// The look-up of a batch is split in three, so that its cache misses overlap: prefetch_slot() for all,
+// prefetch_connection() for all, then find() one by one.
+class FlowTable {
+ public:
+  // Pairs are reserved for `capacity` connections; `seed` makes the places unpredictable.
+  FlowTable(std::uint32_t capacity, std::uint64_t seed);
+
+  std::uint64_t hash(const FlowKey& key) const { return key.hash(seed_); }
+  void prefetch_slot(std::uint64_t hash) const { __builtin_prefetch(&slots_[home(hash)]); }
+  void prefetch_connection(std::uint64_t hash);
+
+  // null when there is none.
+  Connection* find(const FlowKey& key, std::uint64_t hash);
+  // REQUIRES: !full(), and that find() found none.
+  Connection& insert(const FlowKey& key, std::uint64_t hash);
+  void erase(Connection& connection);
+
+  bool full() const { return size_ == capacity_; }
+  std::uint32_t size() const { return size_; }
+  std::uint32_t index_of(const Connection& connection) const { return pool_.index_of(connection); }
+  Connection& at(std::uint32_t index) { return pool_[index]; }
+
+  // Calls visit(Connection&) for each, in no order that means anything. The table must not change meanwhile.
+  template <class Visit>
+  void for_each(Visit visit) {
+    for (std::uint32_t i = 0; i <= mask_; ++i) {
+      if (slots_[i].index != kEmpty) visit(pool_[slots_[i].index]);
+    }
+  }
+
+ private:
+  static constexpr std::uint32_t kEmpty = 0xffffffffu;
+  struct Slot {
+    std::uint32_t hash, index;
+  };
+  // The upper half of the hash is compared, and its lower bits say the place.
+  static std::uint32_t fragment(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
+  std::uint32_t home(std::uint64_t hash) const { return fragment(hash) & mask_; }
+
+  std::uint32_t capacity_, mask_, size_ = 0;
+  std::uint64_t seed_;
+  std::unique_ptr<Slot[]> slots_;
+  SlotPool<Connection> pool_;
+};
+
+}  // namespace tapline

@@ -1,0 +1,189 @@
+#include "flows/http_conversation.h"
+
+#include <limits>
+
+#include "flows/exchange.h"
+#include "flows/tcp_tracker.h"
+
+namespace tapline {
+
+void HttpConversation::begin(const Connection& connection) {
+  for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
+    const Endpoint& side = connection.sides[endpoint];
+    Half& half = halves_[endpoint];
+    half.stream.start(!connection.is_client(endpoint), !side.syn);
+    if (side.syn) half.reassembler.start(side.isn + 1);
+  }
+}
+
+void HttpConversation::segment(FlowContext& context, Connection& connection, const TcpSegment& segment) {
+  const auto other = static_cast<std::uint8_t>(1 - segment.sender);
+  const std::array before = {halves_[0].account, halves_[1].account};
+  // First what it acknowledges: a hole that the other side has received data for will not be filled.
+  if (Half& half = halves_[other]; half.reassembler.waiting() && segment.has(kAck)) {
+    Exchange exchange(context, connection, *this, other);
+    half.reassembler.acknowledged(context.pool, segment.ack, half.account, exchange);
+  }
+  if (segment.payload_bytes > 0) payload(context, connection, segment);
+  if (halves_[0].reassembler.waiting() || halves_[1].reassembler.waiting()) {
+    release_held(context, connection, segment.time_ns);
+  }
+  for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
+    add_letters(connection, endpoint, before[endpoint]);
+    context.counters.reassembly_refused += halves_[endpoint].account.refused - before[endpoint].refused;
+    check_end(context, connection, endpoint);
+  }
+}
+
+// Hands out what each direction kept back until the other had come as far as it acknowledges.
+bool HttpConversation::release_ready(FlowContext& context, Connection& connection) {
+  bool any = false;
+  for (bool more = true; more;) {
+    more = false;
+    for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
+      Half& half = halves_[endpoint];
+      if (!half.reassembler.held(context.pool)) continue;
+      Exchange exchange(context, connection, *this, endpoint);
+      more = half.reassembler.release(context.pool, half.account, exchange) || more;
+    }
+    any = any || more;
+  }
+  return any;
+}
+
+// Bytes that acknowledge what was never captured are held back only for a while: either what they acknowledge
+// comes late (two queues of a NIC, two directions of a tap), or it was lost.
+void HttpConversation::release_held(FlowContext& context, Connection& connection, std::int64_t time_ns) {
+  constexpr std::uint8_t kPatience = 8;                // segments of the connection
+  constexpr std::int64_t kPatienceTime = 100'000'000;  // ns
+  release_ready(context, connection);
+  const auto held = [&](std::uint8_t endpoint) { return halves_[endpoint].reassembler.held(context.pool); };
+  const auto since = [&](std::uint8_t endpoint) -> const Origin& {
+    return halves_[endpoint].reassembler.first_origin(context.pool);
+  };
+  if (!held(0) && !held(1)) {
+    held_for_ = 0;
+    return;
+  }
+  ++held_for_;
+  while (held(0) || held(1)) {
+    const std::uint8_t first = !held(1) || (held(0) && since(0).time_ns <= since(1).time_ns) ? 0 : 1;
+    const Origin origin = since(first);
+    if (held_for_ < kPatience && time_ns < origin.time_ns + kPatienceTime) return;
+    const auto other = static_cast<std::uint8_t>(1 - first);
+    Exchange exchange(context, connection, *this, other);
+    halves_[other].reassembler.skip_to(context.pool, origin.ack, halves_[other].account, exchange);
+    if (!release_ready(context, connection)) {  // both wait for each other: the older goes first
+      Exchange forced(context, connection, *this, first, true);
+      halves_[first].reassembler.release(context.pool, halves_[first].account, forced);
+    }
+  }
+  held_for_ = 0;
+}
+
+// Zeek's t and g.
+void HttpConversation::add_letters(Connection& connection, std::uint8_t endpoint,
+                                   const StreamAccount& before) const {
+  const StreamAccount& now = halves_[endpoint].account;
+  Endpoint& side = connection.sides[endpoint];
+  if (now.retransmits != before.retransmits) {
+    add_counted_letter(connection.history, letter_of(connection, endpoint, 't'), side.retransmits,
+                       side.retransmits_log);
+  }
+  if (now.missed_bytes != before.missed_bytes) {
+    add_counted_letter(connection.history, letter_of(connection, endpoint, 'g'), side.gaps, side.gaps_log);
+  }
+}
+
+// Where a stream goes on whose SYN was not captured: the client's where the SYN+ACK says, the server's where
+// the waiting request says, or else with the first payload.
+std::uint32_t HttpConversation::stream_start(const Connection& connection, const TcpSegment& segment) const {
+  const Endpoint& peer = connection.sides[1 - segment.sender];
+  const bool client = connection.is_client(segment.sender);
+  const bool told = client ? peer.syn && peer.ack_known : burst_known_;
+  const std::uint32_t start = client ? peer.acked : burst_ack_;
+  return told && seq_distance(segment.payload_seq(), start) > 0 ? start : segment.payload_seq();
+}
+
+void HttpConversation::payload(FlowContext& context, Connection& connection, const TcpSegment& segment) {
+  Half& half = halves_[segment.sender];
+  Endpoint& side = connection.sides[segment.sender];
+  if (half.stream.opaque()) {
+    half.reassembler.clear(context.pool);
+    count_payload(side, segment);
+    return;
+  }
+  if (!half.reassembler.started()) half.reassembler.start(stream_start(connection, segment));
+  Piece piece;
+  piece.origin = {segment.time_ns, segment.ordinal, segment.payload_seq(), segment.ack, segment.has(kAck)};
+  piece.length = segment.payload_bytes;
+  piece.bytes = {reinterpret_cast<const char*>(segment.payload.data()), segment.payload.size()};
+  Exchange exchange(context, connection, *this, segment.sender);
+  const Endpoint& peer = connection.sides[1 - segment.sender];
+  side.bytes += half.reassembler.accept(context.pool, piece, peer.ack_known, half.account, exchange);
+  // What it left open may have been acknowledged before it came.
+  if (half.reassembler.waiting() && peer.ack_known) {
+    half.reassembler.acknowledged(context.pool, peer.acked, half.account, exchange);
+  }
+  const std::uint32_t end = segment.seq + segment.sequence_length();
+  if (!side.seq_known || seq_distance(end, side.next_seq) > 0) side.next_seq = end;
+  side.seq_known = true;
+}
+
+// The FIN counts once everything before it has come out.
+void HttpConversation::check_end(FlowContext& context, Connection& connection, std::uint8_t endpoint) {
+  Half& half = halves_[endpoint];
+  const Endpoint& side = connection.sides[endpoint];
+  if (half.ended || !side.fin || half.stream.opaque()) return;
+  if (half.reassembler.started() && seq_distance(side.fin_seq - 1, half.reassembler.next()) > 0) return;
+  half.ended = true;
+  Exchange(context, connection, *this, endpoint).end_of_stream();
+}
+
+// Gives up every hole, in the order of what waits behind them.
+void HttpConversation::read_rest(FlowContext& context, Connection& connection) {
+  for (;;) {
+    release_held(context, connection, std::numeric_limits<std::int64_t>::max());
+    const auto waits = [this](std::uint8_t endpoint) { return halves_[endpoint].reassembler.waiting(); };
+    const auto origin = [&](std::uint8_t endpoint) {
+      return halves_[endpoint].reassembler.first_origin(context.pool);
+    };
+    if (!waits(0) && !waits(1)) return;
+    const std::uint8_t first = !waits(1) || (waits(0) && origin(0).time_ns <= origin(1).time_ns) ? 0 : 1;
+    Half& half = halves_[first];
+    Exchange exchange(context, connection, *this, first);
+    half.reassembler.skip_to(context.pool, origin(first).seq, half.account, exchange);
+  }
+}
+
+// Gives up what was sent behind the last bytes that came: up to the FIN, or to what the other side has
+// received. Nothing came after it that would have told.
+void HttpConversation::give_up_tail(FlowContext& context, Connection& connection, std::uint8_t endpoint) {
+  constexpr std::int32_t kFarthest = 1 << 26;  // numbers further ahead are no TCP that works
+  Half& half = halves_[endpoint];
+  const Endpoint& side = connection.sides[endpoint];
+  const Endpoint& peer = connection.sides[1 - endpoint];
+  if (half.ended || half.stream.opaque() || !half.reassembler.started()) return;
+  if (!side.fin && !peer.ack_known) return;
+  const std::uint32_t end = side.fin ? side.fin_seq - 1 : peer.acked;
+  if (seq_distance(end, half.reassembler.next()) > kFarthest) return;
+  const StreamAccount before = half.account;
+  Exchange exchange(context, connection, *this, endpoint);
+  half.reassembler.skip_to(context.pool, end, half.account, exchange);
+  add_letters(connection, endpoint, before);
+}
+
+void HttpConversation::finish(FlowContext& context, Connection& connection, CloseReason reason) {
+  read_rest(context, connection);
+  for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
+    give_up_tail(context, connection, endpoint);
+    check_end(context, connection, endpoint);
+    StreamContext streams{context.pool, context.counters, context.options.max_head};
+    Exchange exchange(context, connection, *this, endpoint);
+    halves_[endpoint].stream.abandon(streams, exchange,
+                                     reason == CloseReason::kFin || reason == CloseReason::kRst);
+  }
+  Exchange(context, connection, *this, connection.client).flush(reason);
+}
+
+}  // namespace tapline

@@ -1,0 +1,70 @@
+// What a connection's payload says: both directions, and which response answers which request.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "flows/connection.h"
+#include "flows/decode.h"
+#include "flows/flow_context.h"
+#include "flows/http_stream.h"
+#include "flows/reassembler.h"
+
+namespace tapline {
+
+// Attached to a connection when its first payload comes. Transactions whose end is not known yet stand in the
+// pool, oldest first.
+class HttpConversation {
+ public:
+  // REQUIRES: the connection's roles are known.
+  void begin(const Connection& connection);
+
+  // Takes a segment's payload, which may be empty, then its FIN and its acknowledgement.
+  void segment(FlowContext& context, Connection& connection, const TcpSegment& segment);
+
+  // The connection is over: what waits is written.
+  void finish(FlowContext& context, Connection& connection, CloseReason reason);
+
+  const StreamAccount& account(int endpoint) const {
+    return halves_[static_cast<std::size_t>(endpoint)].account;
+  }
+
+ private:
+  friend class Exchange;
+  struct Half {  // what one endpoint sends
+    Reassembler reassembler;
+    StreamAccount account;
+    HttpStream stream;
+    bool ended = false;  // its FIN has come out in order
+  };
+
+  std::uint32_t stream_start(const Connection& connection, const TcpSegment& segment) const;
+  void payload(FlowContext& context, Connection& connection, const TcpSegment& segment);
+  void add_letters(Connection& connection, std::uint8_t endpoint, const StreamAccount& before) const;
+  void release_held(FlowContext& context, Connection& connection, std::int64_t time_ns);
+  void read_rest(FlowContext& context, Connection& connection);
+  bool release_ready(FlowContext& context, Connection& connection);
+  void give_up_tail(FlowContext& context, Connection& connection, std::uint8_t endpoint);
+  void check_end(FlowContext& context, Connection& connection, std::uint8_t endpoint);
+
+  std::array<Half, 2> halves_;  // by endpoint of the key
+  // The queue of transactions, and the two being read now; handles into the pool.
+  BytePool::Handle oldest_ = BytePool::kNull, newest_ = BytePool::kNull;
+  BytePool::Handle requesting_ = BytePool::kNull, responding_ = BytePool::kNull;
+  BytePool::Handle loose_ =
+      BytePool::kNull;                   // oldest response that may answer several of the waiting requests
+  std::uint32_t burst_ack_ = 0;          // what the client had received when it sent the waiting requests
+  std::uint32_t served_ = 0;             // how far responses have acknowledged requests
+  std::uint32_t response_hole_end_ = 0;  // with response_hole_
+  std::uint8_t held_for_ = 0;            // segments that came while bytes were held back
+  bool http_seen_ = false;
+  bool served_known_ = false;
+  bool burst_known_ = false;    // burst_ack_ is set
+  bool request_hole_ = false;   // requests may be missing behind the newest
+  bool response_gap_ = false;   // responses may be missing behind the newest
+  bool candidate_ = false;      // the head being read was found by searching, and nothing confirms its place
+  bool response_hole_ = false;  // responses may be missing among those of this burst
+  bool overlapping_ = false;    // the client sends before it has all responses: bursts have no ends
+};
+
+}  // namespace tapline

@@ -1,0 +1,253 @@
+#include "flows/http_head.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+namespace tapline {
+namespace {
+
+constexpr std::string_view kSpace = " \t";
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// tchar of RFC 9110 section 5.6.2.
+bool is_token_char(char c) {
+  const char l = lower(c);
+  return (l >= 'a' && l <= 'z') || is_digit(c) || (c != '\0' && std::strchr("!#$%&'*+-.^_`|~", c) != nullptr);
+}
+
+std::string_view trim(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return text.substr(text.size());
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+// Takes the first line off `rest`, without its end. A last line without end counts as a line.
+std::string_view take_line(std::string_view& rest) {
+  const std::size_t end = rest.find('\n');
+  std::string_view line = rest.substr(0, end);
+  rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  return line;
+}
+
+// "HTTP/" DIGIT "." DIGIT at the start of `text`.
+bool read_version(std::string_view text, HttpVersion& version) {
+  if (text.size() < 8 || text.substr(0, 5) != "HTTP/" || !is_digit(text[5]) || text[6] != '.' ||
+      !is_digit(text[7])) {
+    return false;
+  }
+  version = {static_cast<std::uint8_t>(text[5] - '0'), static_cast<std::uint8_t>(text[7] - '0')};
+  return true;
+}
+
+bool contains_token(std::string_view list, std::string_view token) {
+  while (!list.empty()) {
+    const std::size_t comma = list.find(',');
+    if (same_name(trim(list.substr(0, comma)), token)) return true;
+    if (comma == std::string_view::npos) break;
+    list.remove_prefix(comma + 1);
+  }
+  return false;
+}
+
+void read_content_length(std::string_view value, Framing& framing) {
+  // A list of equal numbers is one number (RFC 9112 section 6.3, case 5).
+  for (;;) {
+    const std::size_t comma = value.find(',');
+    const std::string_view item = trim(value.substr(0, comma));
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(item.data(), item.data() + item.size(), number);
+    const bool good =
+        error == std::errc{} && end == item.data() + item.size() && number < (std::uint64_t{1} << 62);
+    if (!good || (framing.content_length && *framing.content_length != number))
+      framing.bad_content_length = true;
+    if (good && !framing.content_length) framing.content_length = number;
+    if (comma == std::string_view::npos) return;
+    value.remove_prefix(comma + 1);
+  }
+}
+
+void read_transfer_encoding(std::string_view value, Framing& framing) {
+  const std::size_t comma = value.rfind(',');
+  const std::string_view last = trim(comma == std::string_view::npos ? value : value.substr(comma + 1));
+  if (last.empty() || same_name(last, "identity")) return;
+  framing.chunked = same_name(last, "chunked");
+  framing.other_coding = !framing.chunked;
+}
+
+// Framing, persistence and the like from the header list.
+void interpret(HttpHead& head) {
+  head.framing = {};
+  head.expect_continue = false;
+  head.upgrade = {};
+  bool close = false, keep = false;
+  for (const HeaderField& field : head.headers) {
+    switch (field.name.size()) {
+      case 6:
+        if (same_name(field.name, "Expect")) head.expect_continue = same_name(field.value, "100-continue");
+        break;
+      case 7:
+        if (same_name(field.name, "Upgrade")) head.upgrade = field.value;
+        break;
+      case 10:
+        if (same_name(field.name, "Connection")) {
+          close = close || contains_token(field.value, "close");
+          keep = keep || contains_token(field.value, "keep-alive");
+        }
+        break;
+      case 14:
+        if (same_name(field.name, "Content-Length")) read_content_length(field.value, head.framing);
+        break;
+      case 17:
+        if (same_name(field.name, "Transfer-Encoding")) read_transfer_encoding(field.value, head.framing);
+        break;
+      default:
+        break;
+    }
+  }
+  head.keep_alive =
+      !close && (keep || head.version.major > 1 || (head.version.major == 1 && head.version.minor >= 1));
+}
+
+// A request line that the capture cut behind its target: what is there of the version must be the start of
+// one.
+bool read_cut_request_line(std::string_view line, HttpHead& head) {
+  if (line.find('\n') != std::string_view::npos) return false;
+  std::size_t end = 0;
+  while (end < line.size() && is_token_char(line[end])) ++end;
+  if (end == 0 || end >= line.size() || line[end] != ' ') return false;
+  const std::size_t target = end + 1;
+  const std::size_t space = line.find(' ', target);
+  if (space == std::string_view::npos || space == target) return false;
+  constexpr std::string_view kVersion = "HTTP/";
+  const std::string_view rest = line.substr(space + 1, kVersion.size());
+  if (rest != kVersion.substr(0, rest.size())) return false;
+  head.headers.clear();
+  head.method = line.substr(0, end);
+  head.target = line.substr(target, space - target);
+  head.version = {0, 0};
+  interpret(head);
+  return true;
+}
+
+}  // namespace
+
+bool same_name(std::string_view a, std::string_view b) {
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::size_t find_head_end(std::string_view bytes, std::size_t from) {
+  // The empty line's LF can lie up to two bytes behind an LF that was searched already.
+  std::size_t at = from > 2 ? from - 3 : 0;
+  for (;;) {
+    const void* found = at < bytes.size() ? std::memchr(bytes.data() + at, '\n', bytes.size() - at) : nullptr;
+    if (found == nullptr) return std::string_view::npos;
+    at = static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data()) + 1;
+    if (at < bytes.size() && bytes[at] == '\n') return at + 1;
+    if (at + 1 < bytes.size() && bytes[at] == '\r' && bytes[at + 1] == '\n') return at + 2;
+  }
+}
+
+Look looks_like_request(std::string_view bytes) {
+  std::size_t i = 0;
+  while (i < bytes.size() && is_token_char(bytes[i])) ++i;
+  if (i > 64) return Look::kNo;  // longer than any method
+  if (i == bytes.size()) return Look::kMoreNeeded;
+  if (i == 0 || kSpace.find(bytes[i]) == std::string_view::npos) return Look::kNo;
+  const std::size_t end = bytes.find('\n');
+  if (end == std::string_view::npos) return Look::kMoreNeeded;
+  HttpHead head;
+  return read_request_head(bytes.substr(0, end + 1), head) ? Look::kYes : Look::kNo;
+}
+
+Look looks_like_response(std::string_view bytes) {
+  constexpr std::string_view kStart = "HTTP/";
+  const std::size_t n = std::min(bytes.size(), kStart.size());
+  if (bytes.substr(0, n) != kStart.substr(0, n)) return Look::kNo;
+  if (bytes.size() < 12) return Look::kMoreNeeded;
+  HttpVersion version;
+  if (!read_version(bytes, version)) return Look::kNo;
+  const std::size_t digits = bytes.find_first_not_of(kSpace, 8);
+  if (digits == std::string_view::npos || digits + 3 > bytes.size()) return Look::kMoreNeeded;
+  if (digits == 8) return Look::kNo;
+  return is_digit(bytes[digits]) && is_digit(bytes[digits + 1]) && is_digit(bytes[digits + 2]) ? Look::kYes
+                                                                                               : Look::kNo;
+}
+
+void read_header_lines(std::string_view rest, std::vector<HeaderField>& fields) {
+  const std::size_t first = fields.size();
+  while (!rest.empty()) {
+    const std::string_view line = take_line(rest);
+    if (line.empty()) return;
+    if (kSpace.find(line.front()) != std::string_view::npos && fields.size() > first) {
+      // obs-fold: the value goes on to the end of this line, its line break still inside.
+      HeaderField& last = fields.back();
+      const std::string_view more = trim(line);
+      if (more.empty()) continue;
+      if (last.value.empty()) {
+        last.value = more;
+      } else {
+        last.value = {last.value.data(),
+                      static_cast<std::size_t>(more.data() + more.size() - last.value.data())};
+        last.folded = true;
+      }
+      continue;
+    }
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) continue;
+    fields.push_back({trim(line.substr(0, colon)), trim(line.substr(colon + 1)), false});
+  }
+}
+
+bool read_request_head(std::string_view bytes, HttpHead& head) {
+  const std::string_view whole = bytes;
+  std::string_view line = take_line(bytes);
+  std::size_t end = 0;
+  while (end < line.size() && is_token_char(line[end])) ++end;
+  if (end == 0 || end == line.size() || kSpace.find(line[end]) == std::string_view::npos) return false;
+  head.headers.clear();
+  head.method = line.substr(0, end);
+  line = line.substr(line.find_first_not_of(kSpace, end) == std::string_view::npos
+                         ? line.size()
+                         : line.find_first_not_of(kSpace, end));
+  line = line.substr(0, line.find_last_not_of(kSpace) + 1);
+  // The version is the last word: a target with spaces in it, which some clients send, stays whole.
+  const std::size_t space = line.find_last_of(kSpace);
+  if (space != std::string_view::npos && read_version(line.substr(space + 1), head.version) &&
+      line.size() == space + 9) {
+    head.target = trim(line.substr(0, space));
+  } else if (head.method == "GET" && !line.empty() && space == std::string_view::npos) {
+    head.version = {0, 9};
+    head.target = line;
+  } else {
+    return read_cut_request_line(whole, head);
+  }
+  if (head.target.empty()) return false;
+  read_header_lines(bytes, head.headers);
+  interpret(head);
+  return true;
+}
+
+bool read_response_head(std::string_view bytes, HttpHead& head) {
+  std::string_view line = take_line(bytes);
+  if (!read_version(line, head.version)) return false;
+  const std::size_t digits = line.find_first_not_of(kSpace, 8);
+  if (digits == std::string_view::npos || digits == 8 || digits + 3 > line.size()) return false;
+  std::uint16_t status = 0;
+  for (std::size_t i = digits; i < digits + 3; ++i) {
+    if (!is_digit(line[i])) return false;
+    status = static_cast<std::uint16_t>(status * 10 + (line[i] - '0'));
+  }
+  head.status = status;
+  head.reason = trim(line.substr(digits + 3));
+  head.headers.clear();
+  read_header_lines(bytes, head.headers);
+  interpret(head);
+  return true;
+}
+
+}  // namespace tapline

@@ -1,0 +1,61 @@
+// The head of an HTTP/1.x message: where it ends, and what stands in it (RFC 9112 sections 2 to 5).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "flows/events.h"
+
+namespace tapline {
+
+// Where the head that starts at bytes[0] ends: the offset behind the empty line, or npos when it is not all
+// there. Lines end with CRLF or a bare LF (RFC 9112 section 2.2). A search may go on where the last one
+// stopped: `from` is how many bytes were searched before.
+std::size_t find_head_end(std::string_view bytes, std::size_t from = 0);
+
+// How the first bytes of a message look, when as few as one are there.
+enum class Look : std::uint8_t { kYes, kNo, kMoreNeeded };
+
+// A request line: token SP target SP HTTP/x.y, or HTTP/0.9's GET SP target. kYes once the whole line says so.
+Look looks_like_request(std::string_view bytes);
+// A status line: HTTP/x.y SP three digits.
+Look looks_like_response(std::string_view bytes);
+
+// How long the body is, as far as the head says (RFC 9112 section 6.3; method and status decide before).
+struct Framing {
+  bool chunked = false;                         // the last transfer coding is chunked
+  bool other_coding = false;                    // there is a transfer coding, and the last is another
+  std::optional<std::uint64_t> content_length;  // the first, where several differ
+  bool bad_content_length = false;              // no number, or several that differ
+};
+
+// Views into the head's bytes.
+struct HttpHead {
+  std::string_view method, target;  // of a request
+  std::uint16_t status = 0;         // of a response
+  std::string_view reason;
+  HttpVersion version;
+  std::vector<HeaderField> headers;
+  Framing framing;
+  bool keep_alive = true;        // RFC 9112 section 9.3
+  bool expect_continue = false;  // Expect: 100-continue
+  std::string_view upgrade;      // value of Upgrade
+};
+
+// Read a head that find_head_end() found, or the part of one that was captured: the start line must be whole
+// (a request line may end behind the target, the version is then 0.0), what is left out of the rest is left
+// out of `head`. False when the start line is none. Lenient with header lines as real recipients are: white
+// space around name and value is taken off, a line without a colon is passed over. `head` is overwritten; its
+// vector keeps its memory.
+bool read_request_head(std::string_view bytes, HttpHead& head);
+bool read_response_head(std::string_view bytes, HttpHead& head);
+
+// The header lines alone, appended to `fields`: of trailers.
+void read_header_lines(std::string_view bytes, std::vector<HeaderField>& fields);
+
+// Header names are compared without regard to case (RFC 9110 section 5.1).
+bool same_name(std::string_view a, std::string_view b);
+
+}  // namespace tapline

@@ -1,0 +1,363 @@
+#include "flows/http_stream.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "flows/http_head.h"
+
+namespace tapline {
+namespace {
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// HTTP/0.9's request has no version, and its head is that one line.
+bool is_http09(std::string_view start_line) {
+  const std::size_t end = start_line.find('\n');
+  const std::string_view line = start_line.substr(0, end);
+  return end != std::string_view::npos && line.find(" HTTP/") == std::string_view::npos &&
+         line.find("\tHTTP/") == std::string_view::npos;
+}
+
+}  // namespace
+
+void HttpStream::data(StreamContext& context, MessageHandler& handler, std::string_view bytes, Origin origin,
+                      bool segment_start) {
+  Input in{bytes, origin, segment_start};
+  while (!in.bytes.empty() && state_ != State::kOpaque) step(context, handler, in);
+}
+
+void HttpStream::step(StreamContext& context, MessageHandler& handler, Input& in) {
+  switch (state_) {
+    case State::kStart:
+      return read_start(in);
+    case State::kSearch:
+      return search(handler, in);
+    case State::kHead:
+      return read_head(context, handler, in);
+    case State::kSkipHead:
+      return skip_head(handler, in);
+    case State::kBody:
+    case State::kChunkData:
+    case State::kUntilClose:
+      return read_body(handler, in);
+    case State::kChunkSize:
+      return read_chunk_size(handler, in);
+    case State::kChunkEnd:
+      return read_chunk_end(handler, in);
+    case State::kTrailers:
+      return read_trailers(context, handler, in);
+    case State::kOpaque:
+      return in.consume(in.bytes.size());
+  }
+}
+
+void HttpStream::read_start(Input& in) {
+  // Empty lines before a message are let pass (RFC 9112 section 2.2).
+  const std::size_t first = std::min(in.bytes.find_first_not_of("\r\n"), in.bytes.size());
+  const bool at_segment_start = in.segment_start;
+  in.consume(first);
+  if (in.bytes.empty()) return;
+  first_ = in.origin;
+  head_time_ = in.origin.time_ns;
+  recognised_ = false;
+  tentative_ = false;
+  in.segment_start = at_segment_start && first == 0;
+  state_ = State::kHead;
+}
+
+// Only a segment's start is looked at: a body that quotes a head somewhere is none.
+void HttpStream::search(MessageHandler& handler, Input& in) {
+  Look look = Look::kNo;
+  if (in.segment_start) look = response_ ? looks_like_response(in.bytes) : looks_like_request(in.bytes);
+  const bool bare = !response_ && look == Look::kYes && is_http09(in.bytes);
+  if (look == Look::kNo || bare || !handler.on_candidate(in.origin)) {
+    in.consume(in.bytes.size());
+    return handler.on_hole();  // what is passed over may have been messages
+  }
+  read_start(in);
+  tentative_ = true;
+}
+
+void HttpStream::read_head(StreamContext& context, MessageHandler& handler, Input& in) {
+  const std::size_t before = buffered_;
+  std::string_view head = in.bytes;
+  std::size_t taken = 0;  // of `in`, by the buffer
+  if (before > 0) {
+    taken = std::min<std::size_t>(in.bytes.size(), context.max_head - before);
+    if (!append(context, in.bytes.substr(0, taken))) {
+      in.consume(in.bytes.size());
+      return lose(handler);
+    }
+    head = buffered(context);
+  }
+  head_time_ = std::max(head_time_, in.origin.time_ns);
+  if (!recognised_) {
+    const Look look = response_ ? looks_like_response(head) : looks_like_request(head);
+    recognised_ = look == Look::kYes;
+    if (look == Look::kNo || (tentative_ && !response_ && recognised_ && is_http09(head))) {
+      const Foreign foreign = tentative_ ? Foreign::kSearch : handler.on_foreign(head, first_);
+      state_ = foreign == Foreign::kSearch    ? State::kSearch
+               : foreign == Foreign::kNotHttp ? State::kOpaque
+                                              : State::kUntilClose;
+      if (foreign == Foreign::kBareBody) handler.on_bytes(head.size(), head.size(), head_time_);
+      release(context);
+      return in.consume(in.bytes.size());
+    }
+  }
+  std::size_t end = std::string_view::npos;
+  if (recognised_) {
+    end = !response_ && is_http09(head) ? head.find('\n') + 1 : find_head_end(head, before);
+  }
+  if (end != std::string_view::npos && end <= context.max_head) {
+    take_head(handler, head.substr(0, end), head_time_, false);
+    release(context);
+    return in.consume(end - before);
+  }
+  if (head.size() >= context.max_head) {  // too long: what is there must do
+    ++context.counters.heads_too_long;
+    if (!recognised_) {
+      release(context);
+      state_ = State::kSearch;
+      return in.consume(in.bytes.size());
+    }
+    const std::size_t used = context.max_head - before;
+    take_head(handler, head.substr(0, context.max_head), head_time_, true);
+    in_empty_line_ = head[context.max_head - 1] == '\n';
+    release(context);
+    return in.consume(used);
+  }
+  if (before == 0 && !append(context, in.bytes)) lose(handler);
+  in.consume(in.bytes.size());
+}
+
+void HttpStream::take_head(MessageHandler& handler, std::string_view head, std::int64_t last_time, bool cut) {
+  state_ = State::kStart;  // unless the handler says otherwise
+  const Body body = handler.on_head(head, first_, last_time, cut);
+  if (state_ == State::kOpaque) return;
+  if (cut) {
+    after_head_ = body;
+    state_ = State::kSkipHead;
+    return;
+  }
+  follow(handler, body);
+}
+
+void HttpStream::follow(MessageHandler& handler, const Body& body) {
+  remaining_ = body.length;
+  switch (body.kind) {
+    case Body::Kind::kNone:
+      return finish_message(handler);
+    case Body::Kind::kLength:
+      if (body.length == 0) return finish_message(handler);
+      state_ = State::kBody;
+      return;
+    case Body::Kind::kChunked:
+      return start_chunk();
+    case Body::Kind::kUntilClose:
+      state_ = State::kUntilClose;
+      return;
+    case Body::Kind::kOpaque:
+      state_ = State::kOpaque;
+      return;
+  }
+}
+
+// How many bytes go up to and with the empty line that ends a head or trailers; all of them when it is not
+// there.
+std::size_t HttpStream::to_empty_line(std::string_view bytes, bool& done) {
+  std::size_t n = 0;
+  while (n < bytes.size() && !done) {
+    const char c = bytes[n++];
+    if (c == '\n') {
+      done = in_empty_line_;
+      in_empty_line_ = true;
+    } else if (c != '\r') {
+      in_empty_line_ = false;
+    }
+  }
+  return n;
+}
+
+// Goes on to the empty line of a head that was over the limit.
+void HttpStream::skip_head(MessageHandler& handler, Input& in) {
+  bool done = false;
+  const std::size_t n = to_empty_line(in.bytes, done);
+  handler.on_bytes(n, 0, in.origin.time_ns);
+  in.consume(n);
+  if (done) follow(handler, after_head_);
+}
+
+void HttpStream::read_body(MessageHandler& handler, Input& in) {
+  if (state_ == State::kUntilClose) {
+    handler.on_bytes(in.bytes.size(), in.bytes.size(), in.origin.time_ns);
+    return in.consume(in.bytes.size());
+  }
+  const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(in.bytes.size(), remaining_));
+  handler.on_bytes(n, n, in.origin.time_ns);
+  in.consume(n);
+  remaining_ -= n;
+  if (remaining_ > 0) return;
+  if (state_ == State::kChunkData) {
+    state_ = State::kChunkEnd;
+  } else {
+    finish_message(handler);
+  }
+}
+
+// chunk-size [ chunk-ext ] CRLF (RFC 9112 section 7.1), split anywhere.
+void HttpStream::read_chunk_size(MessageHandler& handler, Input& in) {
+  constexpr std::uint64_t kLargest = std::uint64_t{1} << 58;
+  std::size_t n = 0;
+  while (n < in.bytes.size()) {
+    const char c = in.bytes[n++];
+    if (c == '\n') {
+      handler.on_bytes(n, 0, in.origin.time_ns);
+      in.consume(n);
+      if (!digit_seen_) return lose(handler);
+      state_ = remaining_ == 0 ? State::kTrailers : State::kChunkData;
+      in_empty_line_ = true;
+      return;
+    }
+    if (in_extension_) continue;
+    const int value = hex_value(c);
+    if (value >= 0 && remaining_ < kLargest) {
+      remaining_ = remaining_ * 16 + static_cast<std::uint64_t>(value);
+      digit_seen_ = true;
+    } else if (c == ';' || c == '\r' || c == ' ' || c == '\t') {  // some servers pad the number with spaces
+      in_extension_ = digit_seen_;
+    } else {
+      return lose(handler);
+    }
+  }
+  handler.on_bytes(n, 0, in.origin.time_ns);
+  in.consume(n);
+}
+
+void HttpStream::read_chunk_end(MessageHandler& handler, Input& in) {
+  const char c = in.bytes.front();
+  if (c != '\r' && c != '\n') return lose(handler);
+  handler.on_bytes(1, 0, in.origin.time_ns);
+  in.consume(1);
+  if (c == '\n') start_chunk();
+}
+
+void HttpStream::start_chunk() {
+  state_ = State::kChunkSize;
+  remaining_ = 0;
+  in_extension_ = false;
+  digit_seen_ = false;
+}
+
+// Trailer lines up to an empty one (RFC 9112 section 7.1.2); mostly there is none but that.
+void HttpStream::read_trailers(StreamContext& context, MessageHandler& handler, Input& in) {
+  bool done = false;
+  const std::size_t n = to_empty_line(in.bytes, done);
+  const bool any = buffered_ > 0 || !in_empty_line_ || n > 2;
+  if (any && buffered_ + n <= context.max_head) append(context, in.bytes.substr(0, n));
+  handler.on_bytes(n, 0, in.origin.time_ns);
+  in.consume(n);
+  if (!done) return;
+  if (buffered_ > 0) handler.on_trailers(buffered(context));
+  release(context);
+  finish_message(handler);
+}
+
+void HttpStream::finish_message(MessageHandler& handler) {
+  state_ = State::kStart;
+  handler.on_end();
+}
+
+void HttpStream::lose(MessageHandler& handler) {
+  const bool in_message = state_ != State::kStart && state_ != State::kSearch && state_ != State::kHead;
+  state_ = State::kSearch;
+  if (in_message) handler.on_lost();
+  handler.on_hole();
+}
+
+void HttpStream::gap(StreamContext& context, MessageHandler& handler, std::uint64_t length) {
+  switch (state_) {
+    case State::kOpaque:
+      return;
+    case State::kSearch:
+    case State::kStart:
+      return lose(handler);
+    case State::kHead:
+      if ((recognised_ || !tentative_) && buffered_ > 0)
+        handler.on_partial_head(buffered(context), first_, head_time_, false);
+      release(context);
+      return lose(handler);
+    case State::kUntilClose:
+      return handler.on_gap(length, true);
+    case State::kBody:
+    case State::kChunkData: {
+      const std::uint64_t inside = std::min(length, remaining_);
+      const bool last = state_ == State::kBody;
+      handler.on_gap(inside, true);
+      remaining_ -= inside;
+      if (remaining_ == 0 && last) finish_message(handler);
+      if (remaining_ == 0 && !last) state_ = State::kChunkEnd;
+      if (inside < length && state_ != State::kOpaque) lose(handler);
+      return;
+    }
+    case State::kSkipHead:
+    case State::kChunkSize:
+    case State::kChunkEnd:
+    case State::kTrailers:
+      handler.on_gap(length, false);
+      release(context);
+      return lose(handler);
+  }
+}
+
+void HttpStream::end(StreamContext& context, MessageHandler& handler) {
+  const bool whole = state_ == State::kUntilClose;
+  if (whole) finish_message(handler);
+  abandon(context, handler, true);
+}
+
+void HttpStream::abandon(StreamContext& context, MessageHandler& handler, bool closed) {
+  if (state_ == State::kHead && (recognised_ || !tentative_) && buffered_ > 0) {
+    handler.on_partial_head(buffered(context), first_, head_time_, closed);
+  } else if (state_ != State::kHead && state_ != State::kStart && state_ != State::kSearch &&
+             state_ != State::kOpaque) {
+    closed ? handler.on_cut() : handler.on_lost();
+  }
+  release(context);
+  state_ = State::kOpaque;
+}
+
+std::string_view HttpStream::buffered(const StreamContext& context) const {
+  return {reinterpret_cast<const char*>(context.pool.at(buffer_)), buffered_};
+}
+
+bool HttpStream::append(StreamContext& context, std::string_view bytes) {
+  BytePool& pool = context.pool;
+  const std::size_t size = buffered_ + bytes.size();
+  if (buffer_ == BytePool::kNull || size > BytePool::capacity(buffered_)) {
+    const BytePool::Handle larger = pool.allocate(size);
+    if (larger == BytePool::kNull) {
+      ++context.counters.reassembly_refused;
+      release(context);
+      return false;
+    }
+    if (buffered_ > 0) std::memcpy(pool.at(larger), pool.at(buffer_), buffered_);
+    pool.release(buffer_, buffered_);
+    buffer_ = larger;
+  }
+  std::memcpy(pool.at(buffer_) + buffered_, bytes.data(), bytes.size());
+  buffered_ = static_cast<std::uint32_t>(size);
+  return true;
+}
+
+void HttpStream::release(StreamContext& context) {
+  context.pool.release(buffer_, buffered_);
+  buffer_ = BytePool::kNull;
+  buffered_ = 0;
+}
+
+}  // namespace tapline

@@ -1,0 +1,148 @@
+// Cuts one direction of a connection into HTTP/1.x messages (RFC 9112 sections 2 and 6 to 7).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "flows/byte_pool.h"
+#include "flows/counters.h"
+#include "flows/reassembler.h"
+
+namespace tapline {
+
+// How the body goes on after a head, as the one who knows both directions says.
+struct Body {
+  enum class Kind : std::uint8_t {
+    kNone,
+    kLength,  // `length` bytes
+    kChunked,
+    kUntilClose,
+    kOpaque,  // what follows is no HTTP (tunnel, upgrade)
+  };
+  Kind kind = Kind::kNone;
+  std::uint64_t length = 0;
+};
+
+// What to make of bytes that are no start of a message.
+enum class Foreign : std::uint8_t {
+  kSearch,    // something was missed: look for the next head
+  kNotHttp,   // the connection speaks something else
+  kBareBody,  // an HTTP/0.9 response, which has no head: they are its body, until close
+};
+
+// Is told of each message as it is read. Between on_head() and on_end(), on_cut() or on_lost() there is a
+// current message. Views are valid during the call only.
+class MessageHandler {
+ public:
+  virtual ~MessageHandler() = default;
+  // A whole head, or with `cut` its first part, the rest being over the limit.
+  virtual Body on_head(std::string_view head, const Origin& first, std::int64_t last_time, bool cut) = 0;
+  // The first part of a head whose rest was lost, or with `closed` never came.
+  virtual void on_partial_head(std::string_view head, const Origin& first, std::int64_t last_time,
+                               bool closed) = 0;
+  // Bytes of the current message behind its head; `body` of them belong to the body.
+  virtual void on_bytes(std::uint64_t wire, std::uint64_t body, std::int64_t time) = 0;
+  // Bytes of the current message that were not captured; `body`: they are body bytes.
+  virtual void on_gap(std::uint64_t bytes, bool body) = 0;
+  virtual void on_trailers(std::string_view lines) = 0;
+  virtual void on_end() = 0;   // the current message is whole
+  virtual void on_cut() = 0;   // the stream ended in it
+  virtual void on_lost() = 0;  // its framing was lost: where it ends is not known
+  // A hole between messages, or after framing was lost: messages may be missing.
+  virtual void on_hole() = 0;
+  // While the next head is searched for, one seems to start at `first`. False: it can't be one.
+  virtual bool on_candidate(const Origin& first) = 0;
+  // The bytes where a message should start are none.
+  virtual Foreign on_foreign(std::string_view bytes, const Origin& first) = 0;
+};
+
+// The rest of the world that a stream needs.
+struct StreamContext {
+  BytePool& pool;
+  FlowCounters& counters;
+  std::uint32_t max_head;
+};
+
+// REQUIRES of all calls: the same handler, which may call skip_rest() on either direction from inside.
+class HttpStream {
+ public:
+  // `searching`: the stream is met in the middle, so that the first bytes may be anything.
+  void start(bool response, bool searching) {
+    response_ = response;
+    state_ = searching ? State::kSearch : State::kStart;
+  }
+
+  void data(StreamContext& context, MessageHandler& handler, std::string_view bytes, Origin origin,
+            bool segment_start);
+  void gap(StreamContext& context, MessageHandler& handler, std::uint64_t length);
+  // The stream is over, by FIN. Nothing may follow.
+  void end(StreamContext& context, MessageHandler& handler);
+  // Nothing more will be known of the stream: what was read of a message is handed over. `closed`: because
+  // the connection ended, not because the capture did.
+  void abandon(StreamContext& context, MessageHandler& handler, bool closed);
+
+  // Reads no further: what comes is no HTTP.
+  void skip_rest() { state_ = State::kOpaque; }
+  bool opaque() const { return state_ == State::kOpaque; }
+  void release(StreamContext& context);
+
+ private:
+  enum class State : std::uint8_t {
+    kStart,
+    kSearch,
+    kHead,
+    kSkipHead,
+    kBody,
+    kChunkSize,
+    kChunkData,
+    kChunkEnd,
+    kTrailers,
+    kUntilClose,
+    kOpaque
+  };
+  struct Input {
+    std::string_view bytes;
+    Origin origin;
+    bool segment_start;
+    void consume(std::size_t n) {
+      bytes.remove_prefix(n);
+      origin.seq += static_cast<std::uint32_t>(n);
+      segment_start = segment_start && n == 0;
+    }
+  };
+
+  void step(StreamContext& context, MessageHandler& handler, Input& in);
+  void read_start(Input& in);
+  void search(MessageHandler& handler, Input& in);
+  void read_head(StreamContext& context, MessageHandler& handler, Input& in);
+  void take_head(MessageHandler& handler, std::string_view head, std::int64_t last_time, bool cut);
+  std::size_t to_empty_line(std::string_view bytes, bool& done);
+  void skip_head(MessageHandler& handler, Input& in);
+  void read_body(MessageHandler& handler, Input& in);
+  void read_chunk_size(MessageHandler& handler, Input& in);
+  void start_chunk();
+  void read_chunk_end(MessageHandler& handler, Input& in);
+  void read_trailers(StreamContext& context, MessageHandler& handler, Input& in);
+  void follow(MessageHandler& handler, const Body& body);
+  void finish_message(MessageHandler& handler);
+  void lose(MessageHandler& handler);
+
+  std::string_view buffered(const StreamContext& context) const;
+  bool append(StreamContext& context, std::string_view bytes);
+
+  std::uint64_t remaining_ = 0;  // of the body or chunk; in kChunkSize the size as far as read
+  Origin first_;                 // of the head being read
+  std::int64_t head_time_ = 0;   // the latest frame of it
+  BytePool::Handle buffer_ = BytePool::kNull;
+  std::uint32_t buffered_ = 0;  // bytes of an unfinished head or of trailers
+  Body after_head_;             // in kSkipHead
+  State state_ = State::kStart;
+  bool response_ = false;
+  bool recognised_ = false;     // the start line of the head being read is one
+  bool tentative_ = false;      // it was met by searching
+  bool in_extension_ = false;   // of a chunk size line
+  bool digit_seen_ = false;     // of the chunk size
+  bool in_empty_line_ = false;  // nothing of the line came yet, of a head being skipped or of trailers
+};
+
+}  // namespace tapline

@@ -1,0 +1,38 @@
+// A first-in, first-out list of indices from which any can be taken out.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace tapline {
+
+// Several lists share one set of links: an index is in at most one of them.
+class IndexLists {
+ public:
+  static constexpr std::uint32_t kNone = 0xffffffffu;
+  struct List {
+    std::uint32_t head = kNone, tail = kNone;
+  };
+
+  explicit IndexLists(std::uint32_t capacity) : links_(capacity) {}
+
+  void append(List& list, std::uint32_t index) {
+    links_[index] = {kNone, list.tail};
+    (list.tail == kNone ? list.head : links_[list.tail].next) = index;
+    list.tail = index;
+  }
+  // REQUIRES: `index` is in `list`.
+  void remove(List& list, std::uint32_t index) {
+    const Links own = links_[index];
+    (own.previous == kNone ? list.head : links_[own.previous].next) = own.next;
+    (own.next == kNone ? list.tail : links_[own.next].previous) = own.previous;
+  }
+
+ private:
+  struct Links {
+    std::uint32_t next, previous;
+  };
+  std::vector<Links> links_;
+};
+
+}  // namespace tapline

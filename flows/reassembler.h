@@ -1,0 +1,110 @@
+// One direction of a connection in the order of its sequence numbers.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "flows/byte_pool.h"
+
+namespace tapline {
+
+// Where bytes came from: the frame they arrived in, and the numbers of their TCP header. `seq` is that of the
+// first byte meant.
+struct Origin {
+  std::int64_t time_ns = 0;
+  std::uint64_t ordinal = 0;
+  std::uint32_t seq = 0;
+  std::uint32_t ack = 0;
+  bool has_ack = false;
+
+  Origin behind(std::size_t bytes) const {
+    Origin moved = *this;
+    moved.seq += static_cast<std::uint32_t>(bytes);
+    return moved;
+  }
+};
+
+// Payload of one segment, or a part of it.
+struct Piece {
+  Origin origin;
+  std::uint32_t length = 0;   // on the wire
+  std::string_view bytes;     // as far as captured: bytes.size() <= length
+  bool segment_start = true;  // `bytes` starts where a segment started
+};
+
+// What was noticed on the way; bytes are payload bytes.
+struct StreamAccount {
+  std::uint64_t retransmitted_bytes = 0, out_of_order_bytes = 0, missed_bytes = 0;
+  std::uint32_t retransmits = 0, out_of_order = 0, conflicts = 0;
+  std::uint32_t refused = 0;  // times that the pool had no room for what came early
+};
+
+// Takes the stream as it comes out.
+class StreamConsumer {
+ public:
+  virtual ~StreamConsumer() = default;
+  // Whether bytes from there may come out now; if not, they are kept, and what is behind them too, until
+  // release() finds that they may.
+  virtual bool ready(const Origin&) const { return true; }
+  // The next bytes; valid during the call only.
+  virtual void data(std::string_view bytes, const Origin& origin, bool segment_start) = 0;
+  // `length` bytes were on the wire and are not to be had.
+  virtual void gap(std::uint64_t length, const Origin& next) = 0;
+};
+
+// In-order payload goes through without a copy; what comes early is kept in the pool, first copy first, until
+// the hole before it is filled or given up. A hole is given up when the other side has acknowledged it (so it
+// was lost by the capture, not on the way), when too much waits behind it, or, where no acknowledgements are
+// seen at all, when it has stayed open for a second of packet time.
+class Reassembler {
+ public:
+  bool started() const { return started_; }
+  bool waiting() const { return first_ != BytePool::kNull; }
+  // The next bytes are there and are kept back. REQUIRES: waiting(), for the origin.
+  bool held(const BytePool& pool) const { return waiting() && first_origin(pool).seq == next_; }
+  const Origin& first_origin(const BytePool& pool) const;
+  // The next sequence number to come out. REQUIRES: started().
+  std::uint32_t next() const { return next_; }
+
+  void start(std::uint32_t seq) {
+    next_ = seq;
+    started_ = true;
+  }
+
+  // Takes a segment's payload; gives the number of its bytes that were new. REQUIRES: started(). `acks_seen`:
+  // whether the other direction is captured.
+  std::uint32_t accept(BytePool& pool, const Piece& piece, bool acks_seen, StreamAccount& account,
+                       StreamConsumer& consumer);
+
+  // The other side has received everything before `ack`.
+  void acknowledged(BytePool& pool, std::uint32_t ack, StreamAccount& account, StreamConsumer& consumer);
+
+  // Hands out what was kept back and is ready now. True: something came out.
+  bool release(BytePool& pool, StreamAccount& account, StreamConsumer& consumer);
+
+  // Gives up what is missing before `seq`.
+  void skip_to(BytePool& pool, std::uint32_t seq, StreamAccount& account, StreamConsumer& consumer);
+
+  // Gives up every hole. For the end of a connection.
+  void drain(BytePool& pool, StreamAccount& account, StreamConsumer& consumer);
+
+  // Lets go of what waits.
+  void clear(BytePool& pool);
+
+ private:
+  struct Kept;
+  static Kept& kept(BytePool& pool, BytePool::Handle handle);
+  static const Kept& kept(const BytePool& pool, BytePool::Handle handle);
+  std::uint32_t keep(BytePool& pool, Piece piece, StreamAccount& account);
+  bool store(BytePool& pool, const Piece& piece, BytePool::Handle after);
+  void deliver(const Piece& piece, StreamAccount& account, StreamConsumer& consumer);
+  void release_first(BytePool& pool);
+  void give_up_first_hole(BytePool& pool, StreamAccount& account, StreamConsumer& consumer);
+
+  std::uint32_t next_ = 0;
+  BytePool::Handle first_ = BytePool::kNull, last_ = BytePool::kNull;  // kept pieces, by sequence number
+  std::uint32_t kept_count_ = 0, kept_bytes_ = 0;
+  bool started_ = false;
+};
+
+}  // namespace tapline

@@ -1,0 +1,302 @@
+#include "flows/tcp_tracker.h"
+
+#include <algorithm>
+
+#include "flows/http_head.h"
+#include "flows/tcp_options.h"
+
+namespace tapline {
+namespace {
+
+enum Completeness : std::uint8_t {
+  kSawSyn = 1,
+  kSawSynAck = 2,
+  kSawAck = 4,
+  kSawData = 8,
+  kSawFin = 16,
+  kSawRst = 32
+};
+
+std::string_view text_of(std::span<const std::uint8_t> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+void add_letter(Connection& connection, std::uint8_t endpoint, char letter) {
+  connection.history.add(letter_of(connection, endpoint, letter));
+}
+void add_letter_once(Connection& connection, std::uint8_t endpoint, char letter) {
+  if (!connection.history.has(letter_of(connection, endpoint, letter)))
+    add_letter(connection, endpoint, letter);
+}
+
+// As Wireshark reckons it: ACK means a segment that does nothing but acknowledge, and the frame that starts a
+// conversation in the middle counts once another has followed.
+void note_completeness(Connection& connection, const TcpSegment& segment) {
+  std::uint8_t bits = 0;
+  if (segment.has(kSyn)) bits |= segment.has(kAck) ? kSawSynAck : kSawSyn;
+  if (segment.has(kAck) && !segment.has(kSyn) && segment.payload_bytes == 0) bits |= kSawAck;
+  if (segment.payload_bytes > 0) bits |= kSawData;
+  if (segment.has(kFin)) bits |= kSawFin;
+  if (segment.has(kRst)) bits |= kSawRst;
+  const bool first = connection.sides[0].packets + connection.sides[1].packets == 1;
+  const bool deferred = first && !(segment.has(kSyn) && !segment.has(kAck));
+  (deferred ? connection.first_completeness : connection.completeness) |= bits;
+  if (!first) connection.completeness |= connection.first_completeness;
+}
+
+void track_syn(Connection& connection, const TcpSegment& segment) {
+  Endpoint& own = connection.sides[segment.sender];
+  Endpoint& peer = connection.sides[1 - segment.sender];
+  const bool with_ack = segment.has(kAck);
+  if (!own.syn || own.isn != segment.seq) add_letter(connection, segment.sender, with_ack ? 'h' : 's');
+  if (!own.syn) {
+    SynParameters parameters;
+    read_syn_options(segment.options, parameters);
+    own.syn = true;
+    own.isn = segment.seq;
+    own.syn_window = segment.window;
+    own.has_mss = parameters.mss.has_value();
+    own.mss = parameters.mss.value_or(0);
+    own.has_window_scale = parameters.window_scale.has_value();
+    own.window_scale = parameters.window_scale.value_or(0);
+    own.sack_permitted = parameters.sack_permitted;
+    own.timestamps = parameters.timestamps;
+    own.other_isn = own.isn;
+  }
+  if (with_ack) own.other_isn = segment.seq;
+  if (!with_ack) {
+    connection.syn_seen = true;
+    if (!connection.syn_ack_seen) connection.syn_time = segment.time_ns;
+    if (own.state == EndpointState::kInactive) own.state = EndpointState::kSynSent;
+    return;
+  }
+  const bool answers = peer.syn && segment.ack == peer.isn + 1;
+  if (!connection.syn_ack_seen && (answers || !peer.syn)) {
+    connection.syn_ack_seen = true;
+    connection.syn_ack_time = segment.time_ns;
+  }
+  if (peer.state == EndpointState::kSynSent) {
+    own.state = peer.state = EndpointState::kEstablished;
+  } else if (own.state == EndpointState::kInactive) {
+    own.state = EndpointState::kSynAckSent;
+  }
+}
+
+// The third segment of the handshake: the SYN's sender acknowledges the SYN+ACK.
+void track_handshake_ack(Connection& connection, const TcpSegment& segment) {
+  const Endpoint& own = connection.sides[segment.sender];
+  Endpoint& peer = connection.sides[1 - segment.sender];
+  if (connection.established || !connection.syn_ack_seen || !peer.syn) return;
+  if (connection.syn_seen && !own.syn) return;
+  if (!connection.is_client(segment.sender)) return;
+  if (peer.bytes == 0 && segment.ack == peer.other_isn + 1)
+    peer.isn = peer.other_isn;  // the one that was taken
+  if (seq_distance(segment.ack, peer.isn) < 1) return;
+  connection.established = true;
+  connection.ack_time = segment.time_ns;
+}
+
+void track_fin(Connection& connection, const TcpSegment& segment) {
+  Endpoint& own = connection.sides[segment.sender];
+  Endpoint& peer = connection.sides[1 - segment.sender];
+  const std::uint32_t fin_seq = segment.seq + segment.sequence_length();
+  if (!own.fin || own.fin_seq != fin_seq) add_letter(connection, segment.sender, 'f');
+  own.state = own.state == EndpointState::kReset ? own.state : EndpointState::kClosed;
+  if (own.fin) return;
+  own.fin = true;
+  own.fin_seq = fin_seq;
+  if (connection.ended) return;
+  if (!peer.fin) {
+    connection.closed_by = segment.sender;
+    connection.teardown = Teardown::kHalf;
+    return;
+  }
+  const bool acknowledges_first = segment.has(kAck) && seq_distance(segment.ack, peer.fin_seq) >= 0;
+  connection.teardown = !acknowledges_first ? Teardown::kSimultaneous
+                        : peer.fin_acked    ? Teardown::kFourWay
+                                            : Teardown::kThreeWay;
+  connection.ended = true;
+  connection.end_reason = CloseReason::kFin;
+  connection.end_time = segment.time_ns;
+}
+
+// In the window, as far as a capture can tell (RFC 9293 section 3.10.7.4): not before what the other side has
+// acknowledged, nor far ahead of what was sent. What has never been seen can't contradict.
+bool plausible_reset(const Endpoint& own, const Endpoint& peer, const TcpSegment& segment) {
+  if (peer.state == EndpointState::kSynSent && segment.has(kAck)) {
+    return seq_distance(segment.ack, peer.isn) >= 1;
+  }
+  if (!own.seq_known) return true;
+  constexpr std::int32_t kLargestWindow = 1 << 30;
+  const std::uint32_t low = peer.ack_known ? peer.acked : own.next_seq;
+  return seq_distance(segment.seq, low) >= -1 && seq_distance(segment.seq, own.next_seq) < kLargestWindow;
+}
+
+void track_rst(Connection& connection, const TcpSegment& segment) {
+  Endpoint& own = connection.sides[segment.sender];
+  const Endpoint& peer = connection.sides[1 - segment.sender];
+  if (!own.rst || own.rst_seq != segment.seq) add_letter(connection, segment.sender, 'r');
+  own.rst = true;
+  own.rst_seq = segment.seq;
+  if (!plausible_reset(own, peer, segment)) return;
+  own.state = EndpointState::kReset;
+  if (connection.ended) return;
+  connection.ended = true;
+  connection.end_reason = CloseReason::kRst;
+  connection.end_time = segment.time_ns;
+  connection.teardown = Teardown::kReset;
+  if (connection.closed_by == Connection::kUndecided) connection.closed_by = segment.sender;
+}
+
+void track_ack(Connection& connection, const TcpSegment& segment) {
+  Endpoint& own = connection.sides[segment.sender];
+  Endpoint& peer = connection.sides[1 - segment.sender];
+  if (!own.ack_known || seq_distance(segment.ack, own.acked) > 0) own.acked = segment.ack;
+  own.ack_known = true;
+  if (peer.fin && !peer.fin_acked && seq_distance(segment.ack, peer.fin_seq) >= 0) {
+    peer.fin_acked = true;
+    // The close is complete when the last FIN is acknowledged.
+    if (connection.ended && connection.end_reason == CloseReason::kFin && own.fin) {
+      connection.end_time = segment.time_ns;
+    }
+  }
+}
+
+void track_sequence(Endpoint& own, const TcpSegment& segment) {
+  const std::uint32_t end = segment.seq + segment.sequence_length();
+  if (segment.has(kRst) && own.seq_known) return;  // its number may be anything
+  if (!own.seq_known || seq_distance(end, own.next_seq) > 0) own.next_seq = end;
+  own.seq_known = true;
+}
+
+}  // namespace
+
+char letter_of(const Connection& connection, std::uint8_t endpoint, char letter) {
+  const std::uint8_t originator = connection.roles_known() ? connection.client : connection.first_sender;
+  return endpoint == originator ? static_cast<char>(letter - 'a' + 'A') : letter;
+}
+
+void add_counted_letter(History& history, char letter, std::uint16_t& count, std::uint8_t& written) {
+  if (count == 0xffff) return;
+  ++count;
+  std::uint32_t threshold = 1;
+  for (int i = 0; i < written; ++i) threshold *= 10;
+  if (count < threshold) return;
+  history.add(letter);
+  ++written;
+}
+
+void begin_connection(Connection& connection, const TcpSegment& segment) {
+  connection.first_time = connection.last_time = segment.time_ns;
+  connection.first_seq = segment.seq;
+  connection.first_sender = segment.sender;
+  connection.interface = segment.interface;
+  connection.midstream = !segment.has(kSyn);
+}
+
+void decide_roles(Connection& connection, const TcpSegment& segment, const PortSet& ports) {
+  const std::uint8_t sender = segment.sender;
+  const auto other = static_cast<std::uint8_t>(1 - sender);
+  if (segment.has(kSyn)) {
+    connection.client = segment.has(kAck) ? other : sender;
+    return;
+  }
+  const bool first_is_server = ports.contains(connection.key.port(0));
+  if (first_is_server != ports.contains(connection.key.port(1))) {
+    connection.client = first_is_server ? 1 : 0;
+    return;
+  }
+  if (looks_like_response(text_of(segment.payload)) == Look::kYes) {
+    connection.client = other;
+  } else if (looks_like_request(text_of(segment.payload)) == Look::kYes) {
+    connection.client = sender;
+  } else if (connection.sides[0].packets + connection.sides[1].packets >= 4) {
+    force_roles(connection);
+  }
+}
+
+void force_roles(Connection& connection) {
+  if (connection.roles_known()) return;
+  const std::uint16_t port0 = connection.key.port(0), port1 = connection.key.port(1);
+  connection.client = port0 == port1 ? connection.first_sender : port0 < port1 ? 1 : 0;
+}
+
+bool starts_anew(const Connection& connection, const TcpSegment& segment) {
+  if (!segment.has(kSyn) || segment.has(kRst)) return false;
+  const Endpoint& own = connection.sides[segment.sender];
+  // A SYN+ACK belongs to the SYN before it, also when it comes twice with different numbers (load balancers,
+  // SYN proxies): only the SYN starts anew, where it was captured.
+  if (segment.has(kAck)) return connection.ended || (connection.midstream && !own.syn);
+  if (own.syn) return own.isn != segment.seq;
+  // A SYN from the other side is a simultaneous open as long as nothing else came.
+  return !(connection.unanswered() && connection.sides[1 - segment.sender].syn);
+}
+
+void track(Connection& connection, const TcpSegment& segment) {
+  Endpoint& own = connection.sides[segment.sender];
+  ++own.packets;
+  connection.last_time = std::max(connection.last_time, segment.time_ns);
+  // An ACK from the side that sent the SYN proves an answer, even where the other side is not captured.
+  const bool acknowledges = segment.has(kAck) && !segment.has(kSyn);
+  if (segment.sender != connection.first_sender || (acknowledges && !segment.has(kRst)))
+    connection.answered = true;
+  note_completeness(connection, segment);
+  if (segment.has(kSyn)) track_syn(connection, segment);
+  if (segment.payload_bytes > 0) {
+    connection.data_seen = true;
+    add_letter_once(connection, segment.sender, 'd');
+  } else if (segment.flags == kAck || segment.flags == (kAck | kPsh)) {
+    add_letter_once(connection, segment.sender, 'a');
+  }
+  if (!segment.has(kSyn) && own.state == EndpointState::kInactive) own.state = EndpointState::kPartial;
+  if (segment.has(kAck) && !segment.has(kSyn) && !segment.has(kRst)) track_handshake_ack(connection, segment);
+  if (segment.has(kFin)) track_fin(connection, segment);
+  if (segment.has(kRst)) track_rst(connection, segment);
+  if (segment.has(kAck) && !segment.has(kRst)) track_ack(connection, segment);
+  if (segment.window == 0 && !segment.has(kSyn) && !segment.has(kFin) && !segment.has(kRst)) {
+    add_counted_letter(connection.history, letter_of(connection, segment.sender, 'w'), own.zero_windows,
+                       own.zero_windows_log);
+  }
+  if (segment.payload_bytes == 0) track_sequence(own, segment);
+}
+
+void count_payload(Endpoint& sender, const TcpSegment& segment) {
+  const std::uint32_t end = segment.payload_seq() + segment.payload_bytes;
+  const std::uint32_t fresh = sender.seq_known
+                                  ? static_cast<std::uint32_t>(std::clamp<std::int64_t>(
+                                        seq_distance(end, sender.next_seq), 0, segment.payload_bytes))
+                                  : segment.payload_bytes;
+  sender.bytes += fresh;
+  track_sequence(sender, segment);
+}
+
+std::string_view conn_state(const Connection& connection) {
+  using S = EndpointState;
+  const std::uint8_t client = connection.roles_known() ? connection.client : connection.first_sender;
+  const Endpoint& orig = connection.sides[client];
+  const Endpoint& resp = connection.sides[1 - client];
+  const S os = orig.state, rs = resp.state;
+  const bool orig_inactive = os == S::kInactive || os == S::kPartial;
+  const bool resp_inactive = rs == S::kInactive || rs == S::kPartial;
+  if (rs == S::kReset) {
+    if (os == S::kSynSent || os == S::kSynAckSent ||
+        (os == S::kReset && orig.bytes == 0 && resp.bytes == 0)) {
+      return "REJ";
+    }
+    return orig_inactive ? "RSTRH" : "RSTR";
+  }
+  if (os == S::kReset) {
+    if (!resp_inactive) return "RSTO";
+    return orig.syn && !resp.syn &&
+                   connection.history.view().find_first_of("HADFGIQ") == std::string_view::npos
+               ? "RSTOS0"
+               : "OTH";
+  }
+  if (rs == S::kClosed && os == S::kClosed) return "SF";
+  if (os == S::kClosed) return resp_inactive ? "SH" : "S2";
+  if (rs == S::kClosed) return orig_inactive ? "SHR" : "S3";
+  if (os == S::kSynSent && rs == S::kInactive) return "S0";
+  return os == S::kEstablished && rs == S::kEstablished ? "S1" : "OTH";
+}
+
+}  // namespace tapline

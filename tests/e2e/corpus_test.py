@@ -1,0 +1,62 @@
+"""The conformance corpus, where it lies beside this checkout: thresholds over all of it, determinism on fifty.
+
+scripts/corpus-thresholds has the figures. CORPUS names the directory that holds score.py and public/.
+"""
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+from capture import TAPLINE
+from determinism_test import compare_runs
+from lab import LabTest
+
+CORPUS = os.environ.get("CORPUS", "")
+THRESHOLDS = os.path.join(os.path.dirname(__file__), "..", "..", "scripts", "corpus-thresholds")
+
+
+def thresholds():
+    """[(name, ">=" or "<=", figure)]"""
+    with open(THRESHOLDS, encoding="utf-8") as file:
+        lines = [line.split() for line in file if line.strip() and not line.startswith("#")]
+    return [(name, relation, float(figure)) for name, relation, figure, *_ in lines]
+
+
+def figures(text):
+    """What score.py's closing lines say, by the names of scripts/corpus-thresholds."""
+    score = re.search(r"^score: transactions \d+/\d+ \((?P<transactions>[\d.]+)%\), connections \d+/\d+ "
+                      r"\((?P<connections>[\d.]+)%\), headers (?P<headers>\d+)/\d+, bodies (?P<bodies>\d+)/\d+, "
+                      r"crashes (?P<crashes>\d+), invalid lines (?P<invalid>\d+)$", text, re.MULTILINE)
+    whole = re.search(r"^all: extra transactions (?P<extra>\d+), .*timeouts (?P<timeouts>\d+), "
+                      r"non-zero exits (?P<exits>\d+)$", text, re.MULTILINE)
+    return {name: float(value) for match in (score, whole) for name, value in match.groupdict().items()}
+
+
+class Corpus(LabTest):
+    def test_thresholds(self):
+        text = subprocess.run([sys.executable, os.path.join(CORPUS, "score.py"), TAPLINE, self.lab.path("out"),
+                               os.path.join(CORPUS, "public")],
+                              stdout=subprocess.PIPE, timeout=1800, check=True, text=True).stdout
+        print("\n".join(text.splitlines()[-6:]))
+        found = figures(text)
+        for name, relation, figure in thresholds():
+            with self.subTest(threshold=name):
+                (self.assertGreaterEqual if relation == ">=" else self.assertLessEqual)(found[name], figure)
+
+    def test_determinism(self):
+        captures = sorted(glob.glob(os.path.join(CORPUS, "public", "*.pcap*")))
+        chosen = captures[::max(1, len(captures) // 50)][:50]
+        self.assertEqual(len(chosen), 50)
+        for capture in chosen:
+            with self.subTest(capture=os.path.basename(capture)):
+                truth = os.path.join(CORPUS, "public", "truth", os.path.basename(capture) + ".json")
+                with open(truth, encoding="utf-8") as file:
+                    ports = ",".join(map(str, json.load(file)["ports"]))
+                compare_runs(self, capture, "--ports", ports, "--headers", "all")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

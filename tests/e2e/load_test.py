@@ -1,0 +1,86 @@
+"""The third scene: wrk drives nginx over 64 connections, and tapline's records have to be nginx's access log.
+
+The one difference allowed are the requests that wrk cuts off when it stops; each is named.
+"""
+import json
+import signal
+import subprocess
+
+from capture import Capture, dig
+from lab import DEADLINE, LabTest, await_condition, in_ci, main, start_nginx
+
+SECONDS = 10 if in_ci() else 3
+CONNECTIONS = 64
+
+
+class Load(LabTest):
+    def scene(self, workers):
+        client, server = self.lab.linked_namespaces()
+        self.lab.write("site/index.html", "<!doctype html><title>load</title>" + "<p>load</p>" * 50)
+        log = self.lab.path("access.log")
+        start_nginx(self.lab, server,
+                    "log_format keys '$remote_port $connection_requests $status $request_completion';\n"
+                    "access_log %s keys buffer=64k; keepalive_requests 300;" % log)
+        records = self.lab.path("records")
+        capture = Capture(server.command(), "-i", "veth0", "-j", str(workers), "--headers", "none", "--records",
+                          "http,stats", output=records)
+        wrk = subprocess.run(client.command("wrk", "-t", "2", "-c", str(CONNECTIONS), "-d", "%ds" % SECONDS,
+                                            "http://10.0.0.1/"),
+                             stdout=subprocess.PIPE, timeout=4 * DEADLINE, check=True, text=True)
+        await_condition(lambda: not server.run("ss", "-Htn", "state", "established"), "nginx to see every close")
+        self.assertEqual(capture.stop(), 0, capture.error_text())
+        server.end_processes(signal.SIGQUIT)  # nginx writes its log out
+        print(wrk.stdout)
+        return self.read_log(log), *self.read_records(records)
+
+    @staticmethod
+    def read_log(path):
+        """{(client port, ordinal of the request on its connection): status}"""
+        with open(path, encoding="ascii") as file:
+            lines = [line.split() for line in file]
+        return {(int(port), int(ordinal)): int(status) for port, ordinal, status, *_ in lines}
+
+    def read_records(self, path):
+        """The same of tapline: ({key: status or None}, {keys of what is incomplete}, the last stats record)."""
+        found, incomplete, stats = {}, set(), None
+        with open(path, "rb") as file:
+            for line in file:
+                record = json.loads(line)
+                if dig(record, "event.dataset") == "tapline.stats":
+                    stats = record
+                    continue
+                key = dig(record, "source.port"), dig(record, "connection.transaction")
+                self.assertNotIn(key, found, "one transaction, two records")
+                found[key] = dig(record, "http.response.status_code")
+                if dig(record, "http.incomplete"):
+                    incomplete.add(key)
+        return found, incomplete, stats
+
+    def check(self, workers):
+        logged, found, incomplete, stats = self.scene(workers)
+        cut_off = {key for key in logged.keys() | found.keys() if logged.get(key) != found.get(key)} | incomplete
+        for port, ordinal in sorted(cut_off):
+            print("cut off when wrk stopped: request %d of the connection from port %d: nginx %s, tapline %s" %
+                  (ordinal, port, logged.get((port, ordinal)), found.get((port, ordinal))))
+        print("%d workers: %d requests logged by nginx, %d recorded, %d cut off, dropped: %s" %
+              (workers, len(logged), len(found), len(cut_off), stats and stats.get("dropped")))
+        self.assertEqual(dig(stats, "dropped.packets"), 0)
+        self.assertGreater(len(logged), CONNECTIONS)
+        self.assertEqual({k: v for k, v in found.items() if k not in cut_off},
+                         {k: v for k, v in logged.items() if k not in cut_off})
+        # What was cut off is the last request of its connection, one at most.
+        last = {}
+        for port, ordinal in logged.keys() | found.keys():
+            last[port] = max(last.get(port, 0), ordinal)
+        self.assertEqual([key for key in sorted(cut_off) if key[1] != last[key[0]]], [])
+        self.assertLessEqual(len(cut_off), CONNECTIONS)
+
+    def test_one_worker(self):
+        self.check(1)
+
+    def test_two_workers(self):
+        self.check(2)
+
+
+if __name__ == "__main__":
+    main(needs=("nginx", "wrk"))

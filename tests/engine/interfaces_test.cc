@@ -1,0 +1,139 @@
+// Interfaces and default routes of a namespace that the test has furnished.
+
+#include "engine/interfaces.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <net/if_arp.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/engine/network_stage.h"
+
+namespace tapline {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class InterfacesTest : public ::testing::Test {
+ protected:
+  stage::NetworkNamespace network_;
+};
+
+TEST_F(InterfacesTest, AreListedWithTheirProperties) {
+  network_.add_veth("va", "vb");
+  network_.ip("link set va mtu 9000");
+  network_.ip("link set vb down");
+  const auto interfaces = list_interfaces();
+  ASSERT_TRUE(interfaces.ok()) << interfaces.status();
+  ASSERT_GE(interfaces->size(), 3u);
+  EXPECT_EQ(interfaces->at(0).name, "lo");
+  EXPECT_EQ(interfaces->at(0).index, 1);
+  EXPECT_TRUE(interfaces->at(0).up);
+  EXPECT_TRUE(interfaces->at(0).loopback);
+  EXPECT_EQ(interfaces->at(0).hardware_type, ARPHRD_LOOPBACK);
+  EXPECT_EQ(interfaces->at(0).mtu, 65536u);
+  const auto va = find_interface("va");
+  ASSERT_TRUE(va.ok()) << va.status();
+  EXPECT_TRUE(va->up);
+  EXPECT_FALSE(va->loopback);
+  EXPECT_EQ(va->hardware_type, ARPHRD_ETHER);
+  EXPECT_EQ(va->mtu, 9000u);
+  EXPECT_EQ(va->index, static_cast<int>(if_nametoindex("va")));
+  const auto vb = find_interface("vb");
+  ASSERT_TRUE(vb.ok()) << vb.status();
+  EXPECT_FALSE(vb->up);
+}
+
+TEST_F(InterfacesTest, ManyDoNotFitOneAnswer) {
+  for (int i = 0; i < 40; ++i) {
+    const std::string number = std::to_string(i);
+    network_.ip("link add a" + number + " type veth peer name b" + number);
+  }
+  const auto interfaces = list_interfaces();
+  ASSERT_TRUE(interfaces.ok()) << interfaces.status();
+  int found = 0;
+  for (const Interface& interface : *interfaces)
+    found += interface.name[0] == 'a' || interface.name[0] == 'b';
+  EXPECT_EQ(found, 80);
+}
+
+TEST_F(InterfacesTest, UnknownNameIsToldWithThoseThatExist) {
+  network_.add_veth("va", "vb");
+  network_.ip("link set vb down");
+  const absl::Status status = find_interface("eth7").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("eth7"), HasSubstr("lo"), HasSubstr("va"),
+                                                   HasSubstr("vb (down)"), Not(HasSubstr("va ("))));
+  EXPECT_EQ(find_interface("").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(find_interface("v").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(find_interface(std::string(300, 'x')).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(InterfacesTest, AreFoundByAlternativeName) {
+  network_.add_veth("va", "vb");
+  network_.ip("link property add dev va altname uplink");
+  const auto found = find_interface("uplink");
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->name, "va");
+}
+
+TEST_F(InterfacesTest, WithoutDefaultRouteTheListIsTold) {
+  network_.add_veth("va", "vb");
+  network_.ip("addr add 10.1.0.1/24 dev va");
+  const absl::Status status = default_route_interface().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("lo"), HasSubstr("va"), HasSubstr("vb")));
+}
+
+TEST_F(InterfacesTest, DefaultRouteWithTheLowestMetricWins) {
+  network_.add_veth("va", "vb");
+  network_.add_veth("vc", "vd");
+  network_.ip("addr add 10.1.0.1/24 dev va");
+  network_.ip("addr add 10.2.0.1/24 dev vc");
+  network_.ip("route add default via 10.1.0.2 metric 100");
+  network_.ip("route add default via 10.2.0.2 metric 50");
+  network_.ip("route add default via 10.1.0.2 table 99");
+  EXPECT_EQ(default_route_interface().value().name, "vc");
+  network_.ip("route add default dev va scope link metric 20");
+  EXPECT_EQ(default_route_interface().value().name, "va");
+  network_.ip("route add blackhole default metric 1");
+  EXPECT_EQ(default_route_interface().value().name, "va");
+}
+
+TEST_F(InterfacesTest, MultipathDefaultRouteGivesItsFirst) {
+  network_.add_veth("va", "vb");
+  network_.add_veth("vc", "vd");
+  network_.ip("addr add 10.1.0.1/24 dev va");
+  network_.ip("addr add 10.2.0.1/24 dev vc");
+  network_.ip("route add default nexthop via 10.2.0.2 nexthop via 10.1.0.2");
+  EXPECT_EQ(default_route_interface().value().name, "vc");
+}
+
+TEST_F(InterfacesTest, Ipv6DefaultRouteCountsWhereThereIsNoOther) {
+  network_.add_veth("va", "vb");
+  network_.add_veth("vc", "vd");
+  network_.ip("-6 route add default via fe80::1 dev vc metric 5");
+  EXPECT_EQ(default_route_interface().value().name, "vc");
+  network_.ip("addr add 10.1.0.1/24 dev va");
+  network_.ip("route add default via 10.1.0.2");
+  EXPECT_EQ(default_route_interface().value().name, "va");
+}
+
+TEST(LinkTypeOf, FollowsTheHardwareType) {
+  Interface interface;
+  interface.hardware_type = ARPHRD_ETHER;
+  EXPECT_EQ(link_type(interface), LinkType::kEthernet);
+  interface.hardware_type = ARPHRD_LOOPBACK;
+  EXPECT_EQ(link_type(interface), LinkType::kEthernet);
+  interface.hardware_type = ARPHRD_NONE;
+  EXPECT_EQ(link_type(interface), LinkType::kRaw);
+  interface.hardware_type = ARPHRD_IEEE80211_RADIOTAP;
+  EXPECT_EQ(link_type(interface), std::nullopt);
+}
+
+}  // namespace
+}  // namespace tapline

@@ -1,0 +1,328 @@
+// HTTP from packets: which transactions come of what is on the wire, when nothing is lost.
+#include "flows/flow_processor.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/flows/conversation.h"
+
+namespace tapline::test {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+const std::string kGet = crlf("GET /a HTTP/1.1\nHost: h\n\n");           // 28 bytes
+const std::string kOk = crlf("HTTP/1.1 200 OK\nContent-Length: 5\n\n");  // 38 bytes
+
+// The transactions of one connection with a handshake, these bytes, and a close by the client.
+Lines transactions_of(std::string_view request, std::string_view response) {
+  Conversation talk;
+  talk.handshake().client(request).server(response).close(Side::kClient);
+  return run(talk).sink.transaction_lines();
+}
+
+TEST(HttpTest, OneConnectionFromSynToLastAck) {
+  Conversation talk;
+  talk.handshake().client(kGet).server(kOk + "hello").close(Side::kClient);
+  const Outcomes out = run(talk);
+  EXPECT_EQ(out.sink.lines, (Lines{"opened", "established", "#1 GET /a 1.1 [28+0] -> 200 OK [38+5] success",
+                                   "half-closed by client", "closed fin four-way by client"}));
+  const RecordedTransaction& http = out.sink.transactions[0];
+  // SYN 1, SYN+ACK 2, ACK 3, request 4, its ACK 5, response 6.
+  EXPECT_EQ(http.request->packet, 4u);
+  EXPECT_EQ(http.response->packet, 6u);
+  EXPECT_EQ(http.request->first_time, kStart + 3 * kMillisecond);
+  EXPECT_EQ(http.request->last_time, kStart + 3 * kMillisecond);
+  EXPECT_EQ(http.response->first_time, kStart + 5 * kMillisecond);
+  EXPECT_EQ(http.response->last_time, kStart + 5 * kMillisecond);
+  EXPECT_EQ(http.request->headers, (std::vector<std::pair<std::string, std::string>>{{"Host", "h"}}));
+  EXPECT_EQ(http.response->headers,
+            (std::vector<std::pair<std::string, std::string>>{{"Content-Length", "5"}}));
+  for (const RecordingSink::Who& who : out.sink.who) {
+    EXPECT_EQ(who.client, "10.0.0.1:40000");
+    EXPECT_EQ(who.server, "10.0.0.2:80");
+    EXPECT_EQ(who.number, 1u);
+    EXPECT_EQ(who.id, out.sink.who[0].id);
+  }
+  EXPECT_EQ(out.sink.who.back().protocol, AppProtocol::kHttp);
+}
+
+TEST(HttpTest, TimesOfMessagesInSeveralSegments) {
+  Conversation talk;
+  talk.setup().segment_size = 10;
+  talk.handshake().client(kGet).server(kOk + "hello").close(Side::kClient);
+  const Outcomes out = run(talk);
+  const RecordedTransaction& http = out.sink.transactions.at(0);
+  EXPECT_EQ(http.request->last_time - http.request->first_time, 2 * kMillisecond);
+  EXPECT_EQ(http.response->last_time - http.response->first_time, 4 * kMillisecond);
+  EXPECT_EQ(http.request->packet, 4u);
+  EXPECT_EQ(http.response->packet, 8u);
+}
+
+TEST(HttpTest, KeepAliveNumbersTransactionsInOrder) {
+  Conversation talk;
+  talk.handshake();
+  for (int i = 0; i < 3; ++i) talk.client(kGet).server(kOk + "hello");
+  talk.close(Side::kServer);
+  EXPECT_EQ(run(talk).sink.transaction_lines(), (Lines{"#1 GET /a 1.1 [28+0] -> 200 OK [38+5] success",
+                                                       "#2 GET /a 1.1 [28+0] -> 200 OK [38+5] success",
+                                                       "#3 GET /a 1.1 [28+0] -> 200 OK [38+5] success"}));
+}
+
+TEST(HttpTest, PipelinedRequestsAndResponsesInOneSegmentEach) {
+  std::string requests, responses;
+  for (int i = 1; i <= 5; ++i) {
+    requests += crlf("GET /" + std::to_string(i) + " HTTP/1.1\n\n");
+    responses += crlf("HTTP/1.1 200 R" + std::to_string(i) + "\nContent-Length: 3\n\n") + "abc";
+  }
+  Lines expected;
+  for (int i = 1; i <= 5; ++i) {
+    const std::string n = std::to_string(i);
+    expected.push_back("#" + n + " GET /" + n + " 1.1 [19+0] -> 200 R" + n + " [38+3] success");
+  }
+  EXPECT_EQ(transactions_of(requests, responses), expected);
+}
+
+TEST(HttpTest, ResponsesThatHaveNoBodyWhateverTheirHeadSays) {
+  const std::string request =
+      crlf("HEAD /h HTTP/1.1\n\nGET /204 HTTP/1.1\n\nGET /304 HTTP/1.1\n\nGET /z HTTP/1.1\n\n");
+  const std::string response = crlf(
+      "HTTP/1.1 200 OK\nContent-Length: 1000\n\n"
+      "HTTP/1.1 204 No Content\nContent-Length: 1000\n\n"
+      "HTTP/1.1 304 Not Modified\nTransfer-Encoding: chunked\nContent-Length: 1000\n\n"
+      "HTTP/1.1 200 Last\nContent-Length: 2\n\nok");
+  EXPECT_EQ(transactions_of(request, response),
+            (Lines{"#1 HEAD /h 1.1 [20+0] -> 200 OK [41+0] success",
+                   "#2 GET /204 1.1 [21+0] -> 204 No Content [49+0] success",
+                   "#3 GET /304 1.1 [21+0] -> 304 Not Modified [79+0] success",
+                   "#4 GET /z 1.1 [19+0] -> 200 Last [40+2] success"}));
+}
+
+TEST(HttpTest, StatusDecidesTheOutcome) {
+  for (const auto& [status, outcome] :
+       {std::pair{"399", "success"}, {"400", "failure"}, {"503", "failure"}}) {
+    const Lines lines =
+        transactions_of(kGet, crlf(std::string("HTTP/1.1 ") + status + " X\nContent-Length: 0\n\n"));
+    ASSERT_EQ(lines.size(), 1u);
+    EXPECT_TRUE(lines[0].ends_with(outcome)) << lines[0];
+  }
+}
+
+TEST(HttpTest, InterimResponsesComeBeforeTheFinalOne) {
+  Conversation talk;
+  talk.handshake()
+      .client(crlf("POST /p HTTP/1.1\nContent-Length: 4\nExpect: 100-continue\n\n"))
+      .server(crlf("HTTP/1.1 100 Continue\n\n"))
+      .client("body")
+      .server(crlf("HTTP/1.1 103 Early Hints\nLink: x\n\n"))
+      .server(crlf("HTTP/1.1 201 Created\nContent-Length: 2\n\nok"))
+      .client(kGet)
+      .server(kOk + "hello")
+      .close(Side::kClient);
+  const Outcomes out = run(talk);
+  EXPECT_EQ(out.sink.transaction_lines(),
+            (Lines{"#1 POST /p 1.1 [61+4] -> 201 Created [43+2] success interim=100 interim=103",
+                   "#2 GET /a 1.1 [28+0] -> 200 OK [38+5] success"}));
+}
+
+TEST(HttpTest, ChunkedBodiesWithExtensionsAndTrailers) {
+  const std::string response = crlf(
+      "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n"
+      "5;name=\"value\"\nhello\nA  \n0123456789\n000\nChecksum: x\nMore: y\n\n");
+  EXPECT_EQ(transactions_of(kGet + kGet, response + kOk + "hello"),
+            (Lines{"#1 GET /a 1.1 [28+0] -> 200 OK [101+15] success trailer Checksum=x trailer More=y",
+                   "#2 GET /a 1.1 [28+0] -> 200 OK [38+5] success"}));
+}
+
+TEST(HttpTest, ChunkedRequestAndEmptyChunkedResponse) {
+  EXPECT_EQ(transactions_of(crlf("PUT /a HTTP/1.1\nTransfer-Encoding: chunked\n\n3\nabc\n0\n\n") + kGet,
+                            crlf("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n0\n\n") + kOk + "hello"),
+            (Lines{"#1 PUT /a 1.1 [57+3] -> 200 OK [52+0] success",
+                   "#2 GET /a 1.1 [28+0] -> 200 OK [38+5] success"}));
+}
+
+TEST(HttpTest, TransferEncodingWinsOverContentLength) {
+  EXPECT_EQ(transactions_of(kGet, crlf("HTTP/1.1 200 OK\nContent-Length: 999\nTransfer-Encoding: chunked\n\n"
+                                       "2\nok\n0\n\n")),
+            (Lines{"#1 GET /a 1.1 [28+0] -> 200 OK [78+2] success"}));
+}
+
+TEST(HttpTest, BodyUntilClose) {
+  Conversation talk;
+  talk.handshake().client(kGet).server(crlf("HTTP/1.0 200 OK\n\n")).server("some text").server(" and more");
+  talk.close(Side::kServer);
+  EXPECT_EQ(run(talk).sink.transaction_lines(), (Lines{"#1 GET /a 1.1 [28+0] -> 200 OK [19+18] success"}));
+}
+
+TEST(HttpTest, BodyUntilCloseWhoseLastBytesCarryTheFin) {
+  Conversation talk;
+  talk.handshake()
+      .client(kGet)
+      .server(crlf("HTTP/1.0 200 OK\n\n"))
+      .fin(Side::kServer, "last")
+      .ack(Side::kClient);
+  talk.fin(Side::kClient).ack(Side::kServer);
+  const Outcomes out = run(talk);
+  EXPECT_EQ(out.sink.lines, (Lines{"opened", "established", "#1 GET /a 1.1 [28+0] -> 200 OK [19+4] success",
+                                   "half-closed by server", "closed fin four-way by server"}));
+}
+
+TEST(HttpTest, ContentLengthsThatDifferMeanUntilClose) {
+  EXPECT_EQ(transactions_of(kGet, crlf("HTTP/1.1 200 OK\nContent-Length: 2\nContent-Length: 3\n\nabcdef")),
+            (Lines{"#1 GET /a 1.1 [28+0] -> 200 OK [57+6] success"}));
+}
+
+TEST(HttpTest, ResponseThatComesWhileTheRequestBodyIsStillGoing) {
+  Conversation talk;
+  talk.handshake()
+      .client(crlf("POST /p HTTP/1.1\nContent-Length: 10\n\n") + "12345")
+      .server(crlf("HTTP/1.1 413 Too Large\nContent-Length: 0\n\n"))
+      .client("67890" + kGet)
+      .server(kOk + "hello")
+      .close(Side::kClient);
+  const Outcomes out = run(talk);
+  EXPECT_EQ(out.sink.transaction_lines(), (Lines{"#1 POST /p 1.1 [40+10] -> 413 Too Large [45+0] failure",
+                                                 "#2 GET /a 1.1 [28+0] -> 200 OK [38+5] success"}));
+}
+
+TEST(HttpTest, ConnectMakesATunnel) {
+  Conversation talk;
+  talk.handshake()
+      .client(crlf("CONNECT h:443 HTTP/1.1\nHost: h:443\n\n"))
+      .server(crlf("HTTP/1.1 200 Connection established\n\n"))
+      .client("\x16\x03\x01 GET / HTTP/1.1\r\n\r\n")
+      .server(kOk)
+      .close(Side::kClient);
+  const Outcomes out = run(talk);
+  EXPECT_EQ(
+      out.sink.transaction_lines(),
+      (Lines{"#1 CONNECT h:443 1.1 [39+0] -> 200 Connection established [39+0] success upgrade=tunnel"}));
+  // What the tunnel carries counts for the connection alone.
+  EXPECT_EQ(out.sink.closed().client.bytes, 39u + 22u);
+  EXPECT_EQ(out.sink.closed().server.bytes, 39u + kOk.size());
+}
+
+TEST(HttpTest, ConnectThatIsRefusedIsARequestLikeOthers) {
+  EXPECT_EQ(transactions_of(crlf("CONNECT h:443 HTTP/1.1\n\n") + kGet,
+                            crlf("HTTP/1.1 407 Auth\nContent-Length: 2\n\nno") + kOk + "hello"),
+            (Lines{"#1 CONNECT h:443 1.1 [26+0] -> 407 Auth [40+2] failure",
+                   "#2 GET /a 1.1 [28+0] -> 200 OK [38+5] success"}));
+}
+
+TEST(HttpTest, UpgradeEndsHttp) {
+  Conversation talk;
+  talk.handshake()
+      .client(crlf("GET /ws HTTP/1.1\nConnection: Upgrade\nUpgrade: websocket\n\n"))
+      .server(crlf("HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\n\n") + "\x81\x02hi")
+      .client("\x81\x82GET / HTTP/1.1\r\n\r\n")
+      .close(Side::kServer);
+  EXPECT_EQ(run(talk).sink.transaction_lines(),
+            (Lines{"#1 GET /ws 1.1 [61+0] -> 101 Switching Protocols [56+0] success upgrade=websocket"}));
+}
+
+TEST(HttpTest, UpgradeThatIsIgnoredChangesNothing) {
+  EXPECT_EQ(transactions_of(crlf("GET /a HTTP/1.1\nUpgrade: h2c\n\n") + kGet, kOk + "hello" + kOk + "hello"),
+            (Lines{"#1 GET /a 1.1 [33+0] -> 200 OK [38+5] success",
+                   "#2 GET /a 1.1 [28+0] -> 200 OK [38+5] success"}));
+}
+
+TEST(HttpTest, OlderVersions) {
+  EXPECT_EQ(transactions_of(crlf("GET /a HTTP/1.0\n\n"), crlf("HTTP/1.0 200 OK\nContent-Length: 2\n\nok")),
+            (Lines{"#1 GET /a 1.0 [19+0] -> 200 OK [38+2] success"}));
+  Conversation talk;
+  talk.handshake()
+      .client("GET /old\r\n")
+      .server("<html>no head at all")
+      .server(" and more")
+      .close(Side::kServer);
+  EXPECT_EQ(run(talk).sink.transaction_lines(), (Lines{"#1 GET /old 0.9 [10+0] -> 0 [0+29] success"}));
+}
+
+TEST(HttpTest, BareLineFeedsAndEmptyLinesBeforeAMessage) {
+  EXPECT_EQ(
+      transactions_of("\r\n\r\nGET /a HTTP/1.1\nHost: h\n\n\r\nGET /b HTTP/1.1\n\n",
+                      "\nHTTP/1.1 200 OK\nContent-Length: 2\n\nokHTTP/1.1 404 No\nContent-Length: 0\n\n"),
+      (Lines{"#1 GET /a 1.1 [25+0] -> 200 OK [35+2] success",
+             "#2 GET /b 1.1 [17+0] -> 404 No [35+0] failure"}));
+}
+
+TEST(HttpTest, FoldedHeadersAndBytesThatAreNoText) {
+  const std::string request = "GET /\xff HTTP/1.1\r\nA: b\r\n\t c\r\nD: \x80\r\n\r\n";
+  Conversation talk;
+  talk.handshake().client(request).server(kOk + "hello").close(Side::kClient);
+  const Outcomes out = run(talk);
+  EXPECT_EQ(out.sink.transactions.at(0).request->target, "/\xff");
+  EXPECT_EQ(out.sink.transactions.at(0).request->headers,
+            (std::vector<std::pair<std::string, std::string>>{{"A", "b c"}, {"D", "\x80"}}));
+}
+
+TEST(HttpTest, DataOnTheSynAndBeforeTheHandshakeEnds) {
+  Conversation talk;  // TCP Fast Open
+  TcpFields syn;
+  syn.seq = 1000;
+  syn.flags = kSyn;
+  syn.payload = kGet;
+  talk.frames().push_back(talk.frame(Side::kClient, syn));
+  talk.next(Side::kClient) += static_cast<std::uint32_t>(kGet.size());
+  talk.syn_ack().server(kOk + "hello").close(Side::kClient);
+  EXPECT_EQ(run(talk).sink.transaction_lines(), (Lines{"#1 GET /a 1.1 [28+0] -> 200 OK [38+5] success"}));
+}
+
+struct Foreigner {
+  std::string bytes;
+  AppProtocol protocol;
+};
+
+TEST(HttpTest, OtherProtocolsAreNamedAndGiveNoTransactions) {
+  for (const auto& [bytes, protocol] :
+       {Foreigner{std::string("\x16\x03\x01\x02\0\x01", 6), AppProtocol::kTls},
+        Foreigner{"SSH-2.0-OpenSSH_9.2\r\n", AppProtocol::kSsh},
+        Foreigner{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", AppProtocol::kHttp2},
+        Foreigner{"\x01\x02\x03", AppProtocol::kUnknown}}) {
+    Conversation talk;
+    talk.handshake().client(bytes).server("\x05\x06" + kOk).client(kGet).close(Side::kClient);
+    const Outcomes out = run(talk);
+    EXPECT_EQ(out.sink.transaction_lines(), Lines{}) << bytes;
+    EXPECT_EQ(out.sink.who.back().protocol, protocol) << bytes;
+    EXPECT_EQ(out.sink.closed().client.bytes, bytes.size() + kGet.size());
+  }
+}
+
+TEST(HttpTest, EveryLinkAndAddressFamilyGivesTheSame) {
+  const Envelope envelopes[] = {{.v6 = true},
+                                {.tags = {{0x8100, 5}}},
+                                {.taken_tag = 5},
+                                {.tags = {{0x8100, 6}}, .taken_tag = 5, .v6 = true},
+                                {.link = LinkType::kLinuxSll2},
+                                {.link = LinkType::kRaw, .v6 = true},
+                                {.ip_options = Bytes(8, 1), .padding = 4}};
+  const char* vlans[] = {"", "5", "5", "5/6", "", "", ""};
+  Conversation plain;
+  plain.handshake().client(kGet).server(kOk + "hello").close(Side::kServer);
+  const Lines expected = run(plain).sink.lines;
+  for (std::size_t i = 0; i < std::size(envelopes); ++i) {
+    SCOPED_TRACE(i);
+    Conversation talk({.envelope = envelopes[i]});
+    talk.handshake().client(kGet).server(kOk + "hello").close(Side::kServer);
+    const Outcomes out = run(talk);
+    EXPECT_EQ(out.sink.lines, expected);
+    EXPECT_EQ(out.sink.who[0].client, envelopes[i].v6 ? "[1]:40000" : "10.0.0.1:40000");
+    EXPECT_EQ(out.sink.who[0].vlan, vlans[i]);
+  }
+}
+
+TEST(HttpTest, TheSameTupleInTwoVlansIsTwoConnections) {
+  Conversation one({.envelope = {.tags = {{0x8100, 1}}}}),
+      two({.envelope = {.tags = {{0x8100, 2}}}, .server_isn = 9});
+  one.handshake().client(kGet).server(kOk + "hello").close(Side::kClient);
+  two.handshake().client(kGet).server(kOk + "hello").close(Side::kClient);
+  const Outcomes out = run(merge(one.frames(), two.frames()));
+  EXPECT_EQ(out.counters.opened, 2u);
+  EXPECT_EQ(out.counters.transactions, 2u);
+  EXPECT_NE(out.sink.who.front().id, out.sink.who.back().id);
+}
+
+}  // namespace
+}  // namespace tapline::test

@@ -1,0 +1,299 @@
+// Heads: where they end, which start lines are good, what the header lines say.
+#include "flows/http_head.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/flows/guard_page.h"
+
+namespace tapline::test {
+namespace {
+
+using namespace std::string_view_literals;
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+constexpr std::size_t kNone = std::string_view::npos;
+
+TEST(FindHeadEndTest, TakesCrlfAndBareLf) {
+  EXPECT_EQ(find_head_end("A\r\n\r\nB"), 5u);
+  EXPECT_EQ(find_head_end("A\n\nB"), 3u);
+  EXPECT_EQ(find_head_end("A\r\n\nB"), 4u);
+  EXPECT_EQ(find_head_end("A\n\r\nB"), 4u);
+  EXPECT_EQ(find_head_end("A\r\nB: c\r\n\r\n"), 11u);
+  EXPECT_EQ(find_head_end(""), kNone);
+  EXPECT_EQ(find_head_end("A\r\n"), kNone);
+  EXPECT_EQ(find_head_end("A\r\n\r"), kNone);
+  EXPECT_EQ(find_head_end("A\r\r\n\r\rB"), kNone);
+}
+
+// However the bytes come, a search that goes on finds the same end, and reads nothing behind what has come.
+TEST(FindHeadEndTest, GivesTheSameAnswerAtEverySplit) {
+  for (const std::string_view head :
+       {"GET / HTTP/1.1\r\nA: b\r\n\r\nrest"sv, "GET / HTTP/1.1\nA: b\n\nrest"sv, "G\n\r\nrest"sv,
+        "G\r\n\nrest"sv, "G\r\r\n\r\r\n\r\n\r\n"sv}) {
+    const std::size_t end = find_head_end(head);
+    ASSERT_NE(end, kNone);
+    GuardedBytes memory(head.size());
+    for (std::size_t first = 0; first <= head.size(); ++first) {
+      EXPECT_EQ(find_head_end(memory.hold(head.substr(0, first))), first < end ? kNone : end) << first;
+      if (first >= end) continue;
+      for (std::size_t second = first; second <= head.size(); ++second) {
+        EXPECT_EQ(find_head_end(memory.hold(head.substr(0, second)), first), second < end ? kNone : end)
+            << first << " then " << second;
+      }
+    }
+  }
+}
+
+struct RequestLine {
+  std::string_view line;
+  std::string_view method = {}, target = {};  // empty: no request line
+  int major = 1, minor = 1;
+};
+
+class RequestLineTest : public testing::TestWithParam<RequestLine> {};
+
+TEST_P(RequestLineTest, IsReadAsItIsOrRefused) {
+  const RequestLine& c = GetParam();
+  GuardedBytes memory(c.line.size() + 8);
+  for (const std::string_view end : {"\r\n\r\n"sv, "\n\n"sv}) {
+    const std::string text = std::string(c.line) + std::string(end);
+    HttpHead head;
+    EXPECT_EQ(looks_like_request(memory.hold(text)), c.method.empty() ? Look::kNo : Look::kYes) << text;
+    ASSERT_EQ(read_request_head(memory.hold(text), head), !c.method.empty()) << text;
+    if (c.method.empty()) continue;
+    EXPECT_EQ(head.method, c.method);
+    EXPECT_EQ(head.target, c.target);
+    EXPECT_EQ(head.version.major, c.major);
+    EXPECT_EQ(head.version.minor, c.minor);
+    // As long as the line is not there, more is needed; it is never refused.
+    for (std::size_t n = 1; n <= c.line.size(); ++n) {
+      EXPECT_EQ(looks_like_request(memory.hold(text.substr(0, n))), Look::kMoreNeeded) << n;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Lines, RequestLineTest,
+    testing::Values(
+        RequestLine{"GET / HTTP/1.1", "GET", "/"}, RequestLine{"GET / HTTP/1.0", "GET", "/", 1, 0},
+        RequestLine{"M-SEARCH * HTTP/1.1", "M-SEARCH", "*"},
+        RequestLine{"CONNECT a.example:443 HTTP/1.1", "CONNECT", "a.example:443"},
+        RequestLine{"GET http://[::1]:80/a?b HTTP/1.1", "GET", "http://[::1]:80/a?b"},
+        RequestLine{"GET  /a  HTTP/1.1", "GET", "/a"}, RequestLine{"GET /a b HTTP/1.1", "GET", "/a b"},
+        RequestLine{"GET /\xff\x80 HTTP/1.1", "GET", "/\xff\x80"}, RequestLine{"GET /", "GET", "/", 0, 9},
+        RequestLine{"GET\t/\tHTTP/1.1", "GET", "/"}, RequestLine{"!#$ / HTTP/1.1", "!#$", "/"},
+        RequestLine{"PRI * HTTP/2.0", "PRI", "*", 2, 0}, RequestLine{"POST /"}, RequestLine{"GET"},
+        RequestLine{"GET "}, RequestLine{" GET / HTTP/1.1"}, RequestLine{"GET / HTTP/1"},
+        RequestLine{"GET / http/1.1"}, RequestLine{"GET / HTTP/1.12"}, RequestLine{"G(T / HTTP/1.1"},
+        RequestLine{"HTTP/1.1 200 OK"}, RequestLine{"\x16\x03\x01 x HTTP/1.1"},
+        RequestLine{"hello world and more"}));
+
+TEST(RequestLineTest, AMethodHasABound) {
+  EXPECT_EQ(looks_like_request(std::string(64, 'A')), Look::kMoreNeeded);
+  EXPECT_EQ(looks_like_request(std::string(65, 'A')), Look::kNo);
+}
+
+struct StatusLine {
+  std::string_view line;
+  int status = 0;  // 0: no status line
+  std::string_view reason = {};
+};
+
+class StatusLineTest : public testing::TestWithParam<StatusLine> {};
+
+TEST_P(StatusLineTest, IsReadAsItIsOrRefused) {
+  const StatusLine& c = GetParam();
+  const std::string text = std::string(c.line) + "\r\n\r\n";
+  GuardedBytes memory(text.size());
+  HttpHead head;
+  EXPECT_EQ(looks_like_response(memory.hold(text)), c.status != 0 ? Look::kYes : Look::kNo);
+  ASSERT_EQ(read_response_head(memory.hold(text), head), c.status != 0);
+  if (c.status != 0) {
+    EXPECT_EQ(head.status, c.status);
+    EXPECT_EQ(head.reason, c.reason);
+  }
+  for (std::size_t n = 1; n < c.line.size(); ++n) {
+    const Look look = looks_like_response(memory.hold(text.substr(0, n)));
+    EXPECT_NE(look, c.status != 0 ? Look::kNo : Look::kYes) << n;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Lines, StatusLineTest,
+                         testing::Values(StatusLine{"HTTP/1.1 200 OK", 200, "OK"},
+                                         StatusLine{"HTTP/1.0 404 Not Found", 404, "Not Found"},
+                                         StatusLine{"HTTP/1.1 200", 200}, StatusLine{"HTTP/1.1 200 ", 200},
+                                         StatusLine{"HTTP/1.1  301  Moved", 301, "Moved"},
+                                         StatusLine{"HTTP/1.1 200 \xe9t\xe9", 200, "\xe9t\xe9"},
+                                         StatusLine{"HTTP/1.1 999 x", 999, "x"},
+                                         StatusLine{"HTTP/1.1 20x OK"}, StatusLine{"HTTP/1.1200 OK"},
+                                         StatusLine{"HTTP/11 200 OK"}, StatusLine{"http/1.1 200 OK"},
+                                         StatusLine{"ICY 200 OK and so on"}, StatusLine{"GET / HTTP/1.1"}));
+
+// The header lines of a head.
+Fields fields_of(std::string_view lines) {
+  std::vector<HeaderField> fields;
+  read_header_lines(lines, fields);
+  Fields out;
+  for (const HeaderField& field : fields) {
+    out.emplace_back(field.name, field.value);
+    EXPECT_EQ(field.folded, field.value.find('\n') != std::string_view::npos);
+  }
+  return out;
+}
+
+TEST(HeaderLinesTest, WhiteSpaceAroundNameAndValueIsTakenOff) {
+  EXPECT_EQ(fields_of("A:b\r\nC: d\r\nE:\t f \t\r\nG :h\r\n\r\n"),
+            (Fields{{"A", "b"}, {"C", "d"}, {"E", "f"}, {"G", "h"}}));
+}
+
+TEST(HeaderLinesTest, EmptyValuesDuplicatesAndWireOrderStay) {
+  EXPECT_EQ(fields_of("B:\r\nA: 1\r\nB: 2\r\na: 3\r\n\r\nNot: this"),
+            (Fields{{"B", ""}, {"A", "1"}, {"B", "2"}, {"a", "3"}}));
+}
+
+TEST(HeaderLinesTest, ALineWithoutColonIsPassedOver) {
+  EXPECT_EQ(fields_of("A: 1\r\nnonsense\r\nB: 2\r\n\r\n"), (Fields{{"A", "1"}, {"B", "2"}}));
+}
+
+TEST(HeaderLinesTest, AValueKeepsColonsNulsAndHighBytes) {
+  EXPECT_EQ(fields_of("A: b:c\r\nD: \xff\x80 x\r\n\r\n"), (Fields{{"A", "b:c"}, {"D", "\xff\x80 x"}}));
+  EXPECT_EQ(fields_of("A: b\0c\r\n\r\n"sv), (Fields{{"A", std::string("b\0c", 3)}}));
+}
+
+TEST(HeaderLinesTest, FoldedLinesAreOneValue) {
+  EXPECT_EQ(fields_of("A: b\r\n  c\r\n\td \r\nE: f\r\n\r\n"), (Fields{{"A", "b\r\n  c\r\n\td"}, {"E", "f"}}));
+  // The first line empty: nothing is folded.
+  EXPECT_EQ(fields_of("A:\r\n b\r\n\r\n"), (Fields{{"A", "b"}}));
+  // A fold of nothing but white space adds nothing.
+  EXPECT_EQ(fields_of("A: b\r\n \t\r\nC: d\r\n\r\n"), (Fields{{"A", "b"}, {"C", "d"}}));
+  // Before any field there is nothing to go on with.
+  EXPECT_EQ(fields_of(" A: b\r\nC: d\r\n\r\n"), (Fields{{"A", "b"}, {"C", "d"}}));
+}
+
+TEST(HeaderLinesTest, AHeadThatWasCutGivesWhatIsThere) {
+  EXPECT_EQ(fields_of("A: 1\r\nB: 2"), (Fields{{"A", "1"}, {"B", "2"}}));
+  EXPECT_EQ(fields_of("A: 1\r\nCont"), (Fields{{"A", "1"}}));
+  EXPECT_EQ(fields_of(""), Fields{});
+}
+
+HttpHead response_with(std::string_view lines, std::string& text) {
+  text = "HTTP/1.1 200 OK\r\n" + std::string(lines) + "\r\n";
+  HttpHead head;
+  EXPECT_TRUE(read_response_head(text, head));
+  return head;
+}
+
+TEST(FramingTest, ContentLength) {
+  std::string text;
+  EXPECT_EQ(response_with("Content-Length: 42\r\n", text).framing.content_length, 42u);
+  EXPECT_EQ(response_with("content-length:0\r\n", text).framing.content_length, 0u);
+  EXPECT_EQ(response_with("Content-Length: 007\r\n", text).framing.content_length, 7u);
+  EXPECT_EQ(response_with("A: b\r\n", text).framing.content_length, std::nullopt);
+  const HttpHead equal = response_with("Content-Length: 5, 5\r\nContent-Length: 5\r\n", text);
+  EXPECT_EQ(equal.framing.content_length, 5u);
+  EXPECT_FALSE(equal.framing.bad_content_length);
+  for (const std::string_view bad :
+       {"Content-Length: 5, 6\r\n"sv, "Content-Length: 5\r\nContent-Length: 6\r\n"sv,
+        "Content-Length: x\r\n"sv, "Content-Length: -1\r\n"sv, "Content-Length: +1\r\n"sv,
+        "Content-Length: 5 5\r\n"sv, "Content-Length: 0x10\r\n"sv, "Content-Length:\r\n"sv,
+        "Content-Length: 1.0\r\n"sv, "Content-Length: 99999999999999999999\r\n"sv,
+        "Content-Length: 18446744073709551615\r\n"sv}) {
+    EXPECT_TRUE(response_with(bad, text).framing.bad_content_length) << bad;
+  }
+}
+
+TEST(FramingTest, TransferEncoding) {
+  std::string text;
+  const auto framing = [&](std::string_view lines) { return response_with(lines, text).framing; };
+  EXPECT_TRUE(framing("Transfer-Encoding: chunked\r\n").chunked);
+  EXPECT_TRUE(framing("transfer-encoding: CHUNKED\r\n").chunked);
+  EXPECT_TRUE(framing("Transfer-Encoding: gzip, chunked\r\n").chunked);
+  EXPECT_TRUE(framing("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n").chunked);
+  EXPECT_FALSE(framing("Transfer-Encoding: chunked, gzip\r\n").chunked);
+  EXPECT_TRUE(framing("Transfer-Encoding: chunked, gzip\r\n").other_coding);
+  EXPECT_TRUE(framing("Transfer-Encoding: xchunked\r\n").other_coding);
+  EXPECT_FALSE(framing("Transfer-Encoding: identity\r\n").chunked);
+  EXPECT_FALSE(framing("Transfer-Encoding: identity\r\n").other_coding);
+  EXPECT_FALSE(framing("X-Transfer-Encoding: chunked\r\n").chunked);
+}
+
+TEST(HeadTest, NothingOfTheHeadBeforeIsLeft) {
+  HttpHead head;
+  ASSERT_TRUE(
+      read_request_head("POST / HTTP/1.1\r\nContent-Length: 4, 5\r\nTransfer-Encoding: chunked\r\n"
+                        "Upgrade: x\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
+                        head));
+  EXPECT_TRUE(head.expect_continue);
+  EXPECT_FALSE(head.keep_alive);
+  EXPECT_EQ(head.upgrade, "x");
+  ASSERT_TRUE(read_request_head("GET /a HTTP/1.1\r\n\r\n", head));
+  EXPECT_TRUE(head.headers.empty());
+  EXPECT_FALSE(head.framing.chunked);
+  EXPECT_FALSE(head.framing.bad_content_length);
+  EXPECT_FALSE(head.framing.content_length);
+  EXPECT_FALSE(head.expect_continue);
+  EXPECT_TRUE(head.keep_alive);
+  EXPECT_EQ(head.upgrade, "");
+}
+
+TEST(HeadTest, KeepAliveFollowsVersionAndConnection) {
+  HttpHead head;
+  const auto kept = [&](std::string_view text) {
+    EXPECT_TRUE(read_request_head(text, head));
+    return head.keep_alive;
+  };
+  EXPECT_TRUE(kept("GET / HTTP/1.1\r\n\r\n"));
+  EXPECT_FALSE(kept("GET / HTTP/1.0\r\n\r\n"));
+  EXPECT_TRUE(kept("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"));
+  EXPECT_FALSE(kept("GET / HTTP/1.1\r\nConnection: upgrade, Close\r\n\r\n"));
+  EXPECT_TRUE(kept("GET / HTTP/1.1\r\nConnection: closed\r\n\r\n"));
+}
+
+TEST(HeadTest, ManyHeadersAreAllThere) {
+  std::string text = "GET / HTTP/1.1\r\n";
+  for (int i = 0; i < 500; ++i) text += "N" + std::to_string(i) + ": v\r\n";
+  text += "\r\n";
+  HttpHead head;
+  ASSERT_TRUE(read_request_head(text, head));
+  EXPECT_EQ(head.headers.size(), 500u);
+  EXPECT_EQ(head.headers.back().name, "N499");
+}
+
+// Any start of a head ends at the page's end: what is there is read, and not one byte more.
+TEST(HeadTest, ReadsNothingBehindItsBytes) {
+  constexpr std::string_view kRequest =
+      "POST /a?b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: gzip, chunked\r\nA: b\r\n  "
+      "c\r\n\r\n";
+  constexpr std::string_view kResponse =
+      "HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 5, 5\r\nConnection: close\r\nFold:\r\n \tx\r\n\r\n";
+  GuardedBytes memory(200);
+  HttpHead head;
+  for (std::size_t n = 0; n <= kRequest.size(); ++n) {
+    const std::string_view text = memory.hold(kRequest.substr(0, n));
+    looks_like_request(text);
+    if (!read_request_head(text, head)) continue;
+    EXPECT_EQ(head.target, n < 10 ? kRequest.substr(5, n - 5) : "/a?b") << n;
+  }
+  EXPECT_EQ(head.headers.size(), 4u);
+  for (std::size_t n = 0; n <= kResponse.size(); ++n) {
+    const std::string_view text = memory.hold(kResponse.substr(0, n));
+    looks_like_response(text);
+    if (!read_response_head(text, head)) continue;
+    EXPECT_EQ(head.status, 200) << n;
+  }
+  EXPECT_EQ(head.headers.size(), 4u);
+}
+
+TEST(SameNameTest, FoldsAsciiCaseOnly) {
+  EXPECT_TRUE(same_name("Content-Length", "cONTENT-lENGTH"));
+  EXPECT_FALSE(same_name("Content-Length", "Content-Lengt"));
+  EXPECT_FALSE(same_name("A[", "a{"));
+  EXPECT_TRUE(same_name("", ""));
+}
+
+}  // namespace
+}  // namespace tapline::test
