@@ -89,6 +89,7 @@ struct Connection {
   bool answered : 1 = false;
   bool opened_told : 1 = false, established_told : 1 = false, half_closed_told : 1 = false;
   bool ended : 1 = false;           // both FINs, or an RST: only the linger is left
+  bool holds_bytes : 1 = false;     // HttpConversation::holds()
   bool attempt_listed : 1 = false;  // is in the list of unanswered attempts
   std::uint8_t first_sender = 0;
   History history;

@@ -33,8 +33,21 @@ void Exchange::data(std::string_view bytes, const Origin& origin, bool segment_s
     conversation_.served_ = origin.ack;
     conversation_.served_known_ = true;
   }
+  if (segment_start && answers_unseen_head(bytes, origin)) stream().end_here(*this);
   StreamContext streams = stream_context();
   stream().data(streams, *this, bytes, origin, segment_start);
+}
+
+// Where the requests are not captured, one of them may be a HEAD, whose answer announces a body and has none
+// (RFC 9110 section 9.3.2). Then the next response stands in its place, and acknowledges another request; a
+// body that begins like a response does not.
+bool Exchange::answers_unseen_head(std::string_view bytes, const Origin& origin) const {
+  const MessageRecord* record = message();
+  if (!response_ || record == nullptr || record->bytes != record->head_size || !stream().at_body())
+    return false;
+  const Transaction& transaction = at(current());
+  return (transaction.incomplete & kMissingRequest) != 0 && transaction.response_has_ack && origin.has_ack &&
+         seq_distance(origin.ack, transaction.response_ack) > 0 && looks_like_response(bytes) == Look::kYes;
 }
 
 void Exchange::gap(std::uint64_t length, const Origin&) {

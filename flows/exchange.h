@@ -120,6 +120,7 @@ class Exchange final : public StreamConsumer, public MessageHandler {
   Body take_response(const HttpHead& head, std::string_view bytes, const Origin& first,
                      std::int64_t last_time, bool partial);
   Body response_body(const Transaction* transaction, const HttpHead& head) const;
+  bool answers_unseen_head(std::string_view bytes, const Origin& origin) const;
   // Whose response starts at `first`: a waiting request, or none, or (`loose`) it is too early to say.
   BytePool::Handle pair(const Origin& first, bool& loose) const;
   bool answered_by(const Transaction& transaction, const Origin& first) const;

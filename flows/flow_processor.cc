@@ -54,12 +54,20 @@ struct FlowProcessor::State {
   void make_room();
   void pass_time(std::int64_t time_ns);
   std::int64_t patience(const Connection& connection) const;
-  std::int64_t deadline(const Connection& connection) const {
+  std::int64_t expiry(const Connection& connection) const {
     return connection.last_time + patience(connection);
   }
   bool expired(const Connection& connection, std::int64_t time_ns) const {
-    return deadline(connection) < time_ns;
+    return expiry(connection) < time_ns;
   }
+  // When something has to be done for it though no segment comes.
+  std::int64_t deadline(Connection& connection) {
+    const std::int64_t end = expiry(connection);
+    return connection.holds_bytes ? std::min(end, conversation_of(connection)->held_until(context.pool))
+                                  : end;
+  }
+  void on_deadline(Connection& connection, std::int64_t time_ns);
+  void release_held(Connection& connection, std::int64_t time_ns);
   void close(Connection& connection, CloseReason reason, bool scheduled = true);
   HttpConversation* conversation_of(const Connection& connection) {
     return connection.conversation == SlotPool<HttpConversation>::kNone
@@ -149,7 +157,8 @@ Connection& FlowProcessor::State::open(const TcpSegment& segment, std::uint64_t 
 }
 
 void FlowProcessor::State::update(Connection& connection, const TcpSegment& segment) {
-  const std::int64_t patience_before = patience(connection);
+  if (connection.holds_bytes) release_held(connection, segment.time_ns);
+  const std::int64_t deadline_before = deadline(connection);
   const bool was_ended = connection.ended;
   track(connection, segment);
   if (!connection.roles_known()) decide_roles(connection, segment, context.options.ports);
@@ -162,6 +171,7 @@ void FlowProcessor::State::update(Connection& connection, const TcpSegment& segm
   }
   if (HttpConversation* conversation = conversation_of(connection); conversation != nullptr) {
     if (!segment.has(kRst)) conversation->segment(context, connection, segment);
+    connection.holds_bytes = conversation->holds(context.pool);
   } else if (payload) {
     count_payload(connection.sides[segment.sender], segment);
   }
@@ -170,11 +180,18 @@ void FlowProcessor::State::update(Connection& connection, const TcpSegment& segm
     tell(connection, ConnectionAction::kHalfClosed, segment.time_ns);
   }
   relist(connection, was_ended);
-  if (patience(connection) < patience_before) {  // the wheel learns of deadlines that are put off by itself
+  // The wheel learns by itself of deadlines that are put off.
+  if (const std::int64_t at = deadline(connection); at < deadline_before) {
     const std::uint32_t index = table.index_of(connection);
     wheel.cancel(index);
-    wheel.schedule(index, deadline(connection));
+    wheel.schedule(index, at);
   }
+}
+
+void FlowProcessor::State::release_held(Connection& connection, std::int64_t time_ns) {
+  HttpConversation& conversation = *conversation_of(connection);
+  conversation.pass_time(context, connection, time_ns);
+  connection.holds_bytes = conversation.holds(context.pool);
 }
 
 // Keeps the lists of what goes first when room is needed.
@@ -222,7 +239,13 @@ std::int64_t FlowProcessor::State::patience(const Connection& connection) const 
 void FlowProcessor::State::pass_time(std::int64_t time_ns) {
   wheel.advance(
       time_ns, [this](std::uint32_t index) { return deadline(table.at(index)); },
-      [this](std::uint32_t index) { close(table.at(index), CloseReason::kTimeout, false); });
+      [this, time_ns](std::uint32_t index) { on_deadline(table.at(index), time_ns); });
+}
+
+void FlowProcessor::State::on_deadline(Connection& connection, std::int64_t time_ns) {
+  if (expired(connection, time_ns)) return close(connection, CloseReason::kTimeout, false);
+  release_held(connection, time_ns);
+  wheel.schedule(table.index_of(connection), deadline(connection));
 }
 
 // Attempts that nobody answered go first, then what only lingers, then, of some that stand next in the pool,

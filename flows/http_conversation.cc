@@ -1,11 +1,19 @@
 #include "flows/http_conversation.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "flows/exchange.h"
 #include "flows/tcp_tracker.h"
 
 namespace tapline {
+namespace {
+
+// How long bytes are kept back for those of the other direction that they acknowledge.
+constexpr std::uint8_t kPatience = 8;                // segments of the connection
+constexpr std::int64_t kPatienceTime = 100'000'000;  // ns
+
+}  // namespace
 
 void HttpConversation::begin(const Connection& connection) {
   for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
@@ -28,11 +36,36 @@ void HttpConversation::segment(FlowContext& context, Connection& connection, con
   if (halves_[0].reassembler.waiting() || halves_[1].reassembler.waiting()) {
     release_held(context, connection, segment.time_ns);
   }
+  settle(context, connection, before);
+}
+
+// What follows from bytes that have come out.
+void HttpConversation::settle(FlowContext& context, Connection& connection,
+                              const std::array<StreamAccount, 2>& before) {
   for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
     add_letters(connection, endpoint, before[endpoint]);
     context.counters.reassembly_refused += halves_[endpoint].account.refused - before[endpoint].refused;
     check_end(context, connection, endpoint);
   }
+}
+
+bool HttpConversation::holds(const BytePool& pool) const {
+  return halves_[0].reassembler.held(pool) || halves_[1].reassembler.held(pool);
+}
+
+std::int64_t HttpConversation::held_until(const BytePool& pool) const {
+  std::int64_t since = std::numeric_limits<std::int64_t>::max();
+  for (const Half& half : halves_) {
+    if (half.reassembler.held(pool)) since = std::min(since, half.reassembler.first_origin(pool).time_ns);
+  }
+  return since + kPatienceTime;
+}
+
+void HttpConversation::pass_time(FlowContext& context, Connection& connection, std::int64_t time_ns) {
+  if (!holds(context.pool) || time_ns < held_until(context.pool)) return;
+  const std::array before = {halves_[0].account, halves_[1].account};
+  release_held(context, connection, time_ns);
+  settle(context, connection, before);
 }
 
 // Hands out what each direction kept back until the other had come as far as it acknowledges.
@@ -54,8 +87,6 @@ bool HttpConversation::release_ready(FlowContext& context, Connection& connectio
 // Bytes that acknowledge what was never captured are held back only for a while: either what they acknowledge
 // comes late (two queues of a NIC, two directions of a tap), or it was lost.
 void HttpConversation::release_held(FlowContext& context, Connection& connection, std::int64_t time_ns) {
-  constexpr std::uint8_t kPatience = 8;                // segments of the connection
-  constexpr std::int64_t kPatienceTime = 100'000'000;  // ns
   release_ready(context, connection);
   const auto held = [&](std::uint8_t endpoint) { return halves_[endpoint].reassembler.held(context.pool); };
   const auto since = [&](std::uint8_t endpoint) -> const Origin& {

@@ -22,6 +22,12 @@ class HttpConversation {
   // Takes a segment's payload, which may be empty, then its FIN and its acknowledgement.
   void segment(FlowContext& context, Connection& connection, const TcpSegment& segment);
 
+  // Bytes are kept back for what they acknowledge, until held_until() at the latest: pass_time() hands them
+  // out when that has come. What comes of them does not depend on when within the silence it is called.
+  bool holds(const BytePool& pool) const;
+  std::int64_t held_until(const BytePool& pool) const;  // packet time, ns. REQUIRES: holds()
+  void pass_time(FlowContext& context, Connection& connection, std::int64_t time_ns);
+
   // The connection is over: what waits is written.
   void finish(FlowContext& context, Connection& connection, CloseReason reason);
 
@@ -41,6 +47,7 @@ class HttpConversation {
   std::uint32_t stream_start(const Connection& connection, const TcpSegment& segment) const;
   void payload(FlowContext& context, Connection& connection, const TcpSegment& segment);
   void add_letters(Connection& connection, std::uint8_t endpoint, const StreamAccount& before) const;
+  void settle(FlowContext& context, Connection& connection, const std::array<StreamAccount, 2>& before);
   void release_held(FlowContext& context, Connection& connection, std::int64_t time_ns);
   void read_rest(FlowContext& context, Connection& connection);
   bool release_ready(FlowContext& context, Connection& connection);

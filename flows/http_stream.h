@@ -75,6 +75,12 @@ class HttpStream {
   void data(StreamContext& context, MessageHandler& handler, std::string_view bytes, Origin origin,
             bool segment_start);
   void gap(StreamContext& context, MessageHandler& handler, std::uint64_t length);
+  // What comes next is body, or the size of a chunk of it.
+  bool at_body() const {
+    return state_ == State::kBody || state_ == State::kUntilClose || state_ == State::kChunkSize;
+  }
+  // REQUIRES: at_body(). The message ends here, whatever its head says: the next bytes start another.
+  void end_here(MessageHandler& handler) { finish_message(handler); }
   // The stream is over, by FIN. Nothing may follow.
   void end(StreamContext& context, MessageHandler& handler);
   // Nothing more will be known of the stream: what was read of a message is handed over. `closed`: because

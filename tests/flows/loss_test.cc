@@ -276,5 +276,45 @@ TEST(LossTest, AnyFramesMayBeMissing) {
   }
 }
 
+// The response acknowledges a request that never comes; its connection falls silent after it.
+TEST(LossTest, ARecordBehindAHoleDoesNotWaitForItsConnection) {
+  Conversation talk;
+  talk.setup().acks = false;
+  talk.handshake().client(kGet).lose().server(kAnswer);
+  Conversation other({.client = host(3, 40001), .start = talk.now() + kSecond});
+  other.handshake();
+  RecordingSink sink;
+  FlowProcessor processor(default_options(), sink);
+  feed(processor, talk.frames());
+  EXPECT_EQ(sink.transaction_lines(), Lines{});
+  feed(processor, other.frames());
+  EXPECT_EQ(sink.transaction_lines(), (Lines{"#1 - -> 200 OK [38+5] success missing=request"}));
+  finish(processor, sink);
+}
+
+// Only the responses are captured; the first answers a HEAD.
+TEST(LossTest, TheAnswerToAnUnseenHeadHasNoBody) {
+  for (const bool chunked : {false, true}) {
+    const std::string head = crlf(chunked ? "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n"
+                                          : "HTTP/1.1 200 OK\nContent-Length: 500\n\n");
+    Conversation talk;
+    talk.setup().acks = false;
+    talk.client("HEAD / HTTP/1.1\r\n\r\n").lose().server(head);
+    talk.client(kGetB).lose().server(kAnswerB);
+    const Lines lines = run(talk).sink.transaction_lines();
+    ASSERT_EQ(lines.size(), 2u);
+    EXPECT_EQ(lines[0], "#1 - -> 200 OK [" + std::to_string(head.size()) + "+0] success missing=request");
+    EXPECT_EQ(lines[1], "#2 - -> 404 No [38+3] failure missing=request");
+  }
+}
+
+// The same, but the second segment acknowledges nothing new: it is a body, though it looks like a head.
+TEST(LossTest, ABodyThatQuotesAHeadBelongsToItsResponse) {
+  Conversation talk;
+  talk.setup().acks = false;
+  talk.client(kGet).lose().server(crlf("HTTP/1.1 200 OK\nContent-Length: 41\n\n")).server(kAnswerB);
+  EXPECT_EQ(run(talk).sink.transaction_lines(), (Lines{"#1 - -> 200 OK [39+41] success missing=request"}));
+}
+
 }  // namespace
 }  // namespace tapline::test
