@@ -33,7 +33,9 @@ void Exchange::data(std::string_view bytes, const Origin& origin, bool segment_s
     conversation_.served_ = origin.ack;
     conversation_.served_known_ = true;
   }
-  if (segment_start && answers_unseen_head(bytes, origin)) stream().end_here(*this);
+  if (segment_start && (response_ ? answers_unseen_head(bytes, origin) : withholds_body(bytes, origin))) {
+    stream().end_here(*this);
+  }
   StreamContext streams = stream_context();
   stream().data(streams, *this, bytes, origin, segment_start);
 }
@@ -43,11 +45,19 @@ void Exchange::data(std::string_view bytes, const Origin& origin, bool segment_s
 // body that begins like a response does not.
 bool Exchange::answers_unseen_head(std::string_view bytes, const Origin& origin) const {
   const MessageRecord* record = message();
-  if (!response_ || record == nullptr || record->bytes != record->head_size || !stream().at_body())
-    return false;
+  if (record == nullptr || record->bytes != record->head_size || !stream().at_body()) return false;
   const Transaction& transaction = at(current());
   return (transaction.incomplete & kMissingRequest) != 0 && transaction.response_has_ack && origin.has_ack &&
          seq_distance(origin.ack, transaction.response_ack) > 0 && looks_like_response(bytes) == Look::kYes;
+}
+
+// A client whose Expect: 100-continue was refused goes on with its next request. A body that begins like one
+// is sent before the final response, or after a 100.
+bool Exchange::withholds_body(std::string_view bytes, const Origin& origin) const {
+  if (message() == nullptr || !stream().at_body()) return false;
+  const Transaction& transaction = at(current());
+  return transaction.body_withheld() && origin.has_ack &&
+         seq_distance(origin.ack, transaction.response_seq) > 0 && looks_like_request(bytes) == Look::kYes;
 }
 
 void Exchange::gap(std::uint64_t length, const Origin&) {
@@ -96,6 +106,7 @@ Body Exchange::take_request(const HttpHead& head, std::string_view bytes, const 
     transaction.is_head = head.method == "HEAD";
     transaction.is_connect = head.method == "CONNECT";
     transaction.is_http09 = head.version.major == 0;
+    transaction.expects_continue = head.expect_continue;
     if (!keep_head(transaction.request, bytes, first, last_time) || partial) {
       transaction.incomplete |= kMissingRequestHead;
     }
@@ -242,7 +253,8 @@ void Exchange::message_over(bool whole) {
   Transaction& transaction = at(handle);
   MessageRecord& record = response_ ? transaction.response : transaction.request;
   record.done = true;
-  if (!whole) transaction.incomplete |= response_ ? kMissingResponseBody : kMissingRequestBody;
+  if (!whole && response_) transaction.incomplete |= kMissingResponseBody;
+  if (!whole && !response_ && !transaction.body_withheld()) transaction.incomplete |= kMissingRequestBody;
   settle(handle);
 }
 
@@ -333,7 +345,8 @@ void Exchange::flush(CloseReason reason) {
   while (conversation_.oldest_ != BytePool::kNull) {
     const BytePool::Handle handle = conversation_.oldest_;
     Transaction& transaction = at(handle);
-    if (!transaction.request.done) transaction.incomplete |= kMissingRequestBody;
+    if (!transaction.request.done && !transaction.body_withheld())
+      transaction.incomplete |= kMissingRequestBody;
     if (!transaction.response.done) {
       transaction.incomplete |= transaction.response.seen ? kMissingResponseBody : kMissingResponse;
       (closed ? transaction.closed_early : transaction.end_unknown) = true;

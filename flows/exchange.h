@@ -41,9 +41,15 @@ struct Transaction {
   bool loose = false;        // a response whose request is decided when the burst is over
   bool unconfirmed = false;  // found by searching, at a place where nothing else says that a head starts
   bool is_head = false, is_connect = false, is_http09 = false;  // of the request
-  bool end_unknown = false;   // the capture does not tell how the response went on
-  bool closed_early = false;  // the connection ended before the response did
+  bool expects_continue = false;  // of the request: it waits for a 100 before it sends its body
+  bool end_unknown = false;       // the capture does not tell how the response went on
+  bool closed_early = false;      // the connection ended before the response did
 
+  // The final response came instead of the 100 that the request waited for, and no byte of its body was sent
+  // (RFC 9110 section 10.1.1).
+  bool body_withheld() const {
+    return expects_continue && response.seen && interim_count == 0 && request.bytes == request.head_size;
+  }
   // Nothing of the response has come, and some may.
   bool waits() const { return !response.seen && !response.done; }
 };
@@ -121,6 +127,7 @@ class Exchange final : public StreamConsumer, public MessageHandler {
                      std::int64_t last_time, bool partial);
   Body response_body(const Transaction* transaction, const HttpHead& head) const;
   bool answers_unseen_head(std::string_view bytes, const Origin& origin) const;
+  bool withholds_body(std::string_view bytes, const Origin& origin) const;
   // Whose response starts at `first`: a waiting request, or none, or (`loose`) it is too early to say.
   BytePool::Handle pair(const Origin& first, bool& loose) const;
   bool answered_by(const Transaction& transaction, const Origin& first) const;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -80,6 +81,12 @@ class Conversation {
   std::array<std::size_t, 2> cut_{};
   std::int64_t now_;
   std::vector<Frame> frames_;
+};
+
+// One end's bytes, and then the other's.
+struct Turn {
+  Side from;
+  std::string bytes;
 };
 
 // Port 80, and connections numbered.

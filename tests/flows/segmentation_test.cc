@@ -7,81 +7,17 @@
 #include <vector>
 
 #include "flows/flow_processor.h"
-#include "tests/flows/conversation.h"
+#include "tests/flows/framing_cases.h"
 
 namespace tapline::test {
 namespace {
 
 using Lines = std::vector<std::string>;
 
-// One end's bytes, and then the other's.
-struct Turn {
-  Side from;
-  std::string bytes;
-};
-
-struct Script {
-  std::string name;
-  std::vector<Turn> turns;
-  std::size_t transactions;
-};
-
 constexpr Side kC = Side::kClient, kS = Side::kServer;
 
-const std::vector<Script>& scripts() {
-  static const std::vector<Script> all = {
-      {"keep_alive",
-       {{kC, crlf("GET /a HTTP/1.1\nHost: h\nX: y\n z\n\n")},
-        {kS, crlf("HTTP/1.1 200 OK\nContent-Length: 5\n\nhello")},
-        {kC, crlf("HEAD /b HTTP/1.1\n\n")},
-        {kS, crlf("HTTP/1.1 200 OK\nContent-Length: 500\n\n")},
-        {kC, "GET /c HTTP/1.1\n\n"},
-        {kS, "HTTP/1.1 404 Not Found\nContent-Length: 0\n\n"}},
-       3},
-      {"pipelined",
-       {{kC, crlf("GET /1 HTTP/1.1\n\n\nPOST /2 HTTP/1.1\nContent-Length: 6\n\nGET / GET /3 HTTP/1.1\n\n")},
-        {kS,
-         crlf("HTTP/1.1 304 Not Modified\nContent-Length: 9\n\nHTTP/1.1 200 OK\nContent-Length: 8\n\nHTTP/1.1"
-              "HTTP/1.1 204 No Content\n\n")}},
-       3},
-      {"chunked",
-       {{kC, crlf("POST /p HTTP/1.1\nTransfer-Encoding: chunked\n\n4;a=b\nabcd\n1f\n") +
-                 std::string("0\r\n\r\nHTTP/1.1 200 OK looks like") + crlf("\n0\nT: 1\nU: 2\n\n")},
-        {kS, crlf("HTTP/1.1 100 Continue\n\n")},
-        {kS, crlf("HTTP/1.1 200 OK\nTransfer-Encoding: gzip, chunked\n\nA\n0123456789\n000\n\n")},
-        {kC, crlf("GET /q HTTP/1.1\n\n")},
-        {kS, crlf("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n1 \nx\n0\nTrailer: t\n fold\n\n")}},
-       2},
-      {"until_close",
-       {{kC, crlf("GET / HTTP/1.0\n\n")}, {kS, crlf("HTTP/1.0 200 OK\n\nGET / HTTP/1.1\n\nHTTP/1.1 x")}},
-       1},
-      {"http_09", {{kC, "GET /old\r\n"}, {kS, "plain text, HTTP/1.1 200 OK"}}, 1},
-      {"upgrade",
-       {{kC, crlf("GET /ws HTTP/1.1\nUpgrade: websocket\nConnection: Upgrade\n\n")},
-        {kS, crlf("HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\n\n") + "\x81\x01x"},
-        {kC, crlf("GET /not HTTP/1.1\n\n")},
-        {kS, crlf("HTTP/1.1 200 not\n\n")}},
-       1},
-      {"tunnel",
-       {{kC, crlf("CONNECT h:443 HTTP/1.1\nHost: h:443\n\n")},
-        {kS, crlf("HTTP/1.1 200 Connection established\n\n")},
-        {kC, "\x16\x03\x01"},
-        {kS, crlf("HTTP/1.1 200 not\n\n")}},
-       1},
-      {"early_response",
-       {{kC, crlf("POST / HTTP/1.1\nContent-Length: 12\n\nabcdef")},
-        {kS, crlf("HTTP/1.1 413 Too Large\nContent-Length: 2\n\nno")},
-        {kC, "ghijkl"}},
-       1},
-      {"cut_off",
-       {{kC, crlf("GET / HTTP/1.1\n\n")}, {kS, crlf("HTTP/1.1 200 OK\nContent-Length: 100\n\nonly this")}},
-       1},
-  };
-  return all;
-}
-
-Conversation play(const Script& script, Conversation::Setup setup, Side cut_side = kC, std::size_t cut = 0,
-                  Side closes_first = kS) {
+Conversation play(const FramingCase& script, Conversation::Setup setup, Side cut_side = kC,
+                  std::size_t cut = 0, Side closes_first = kS) {
   Conversation talk(setup);
   talk.cut_at(cut_side, cut);
   talk.handshake();
@@ -90,22 +26,22 @@ Conversation play(const Script& script, Conversation::Setup setup, Side cut_side
   return talk;
 }
 
-std::size_t bytes_of(const Script& script, Side side) {
+std::size_t bytes_of(const FramingCase& script, Side side) {
   std::size_t bytes = 0;
   for (const Turn& turn : script.turns) bytes += turn.from == side ? turn.bytes.size() : 0;
   return bytes;
 }
 
-class SegmentationTest : public testing::TestWithParam<Script> {
+class SegmentationTest : public testing::TestWithParam<FramingCase> {
  protected:
   SegmentationTest() : whole_(run(play(GetParam(), {}).frames()).sink.lines) {}
   // Of the conversation with each turn in one segment.
   const Lines whole_;
 };
 
-TEST_P(SegmentationTest, WholeGivesAllTransactions) {
+TEST_P(SegmentationTest, WholeGivesTheRecords) {
   const Outcomes out = run(play(GetParam(), {}).frames());
-  EXPECT_EQ(out.sink.transactions.size(), GetParam().transactions);
+  EXPECT_EQ(out.sink.transaction_lines(), GetParam().records);
   EXPECT_EQ(out.sink.lines.front(), "opened");
   EXPECT_EQ(out.sink.lines.back(), "closed fin four-way by server");
 }
@@ -189,10 +125,10 @@ TEST_P(SegmentationTest, OrderAndDuplicatesDecideNothing) {
   expect_same(fresh);
 }
 
-INSTANTIATE_TEST_SUITE_P(Scripts, SegmentationTest, testing::ValuesIn(scripts()),
+INSTANTIATE_TEST_SUITE_P(Framing, SegmentationTest, testing::ValuesIn(framing_cases()),
                          [](const auto& info) { return info.param.name; });
 
-// All scripts between many hosts at once.
+// All cases between many hosts at once.
 std::vector<Frame> crowd() {
   std::vector<Frame> frames;
   for (std::uint8_t i = 0; i < 60; ++i) {
@@ -202,7 +138,7 @@ std::vector<Frame> crowd() {
     setup.segment_size = 1 + i;
     setup.start = kStart + i * 7 * kMillisecond + i;
     const std::vector<Frame> more =
-        play(scripts()[i % scripts().size()], setup, kC, 0, i % 4 == 0 ? kC : kS).frames();
+        play(framing_cases()[i % framing_cases().size()], setup, kC, 0, i % 4 == 0 ? kC : kS).frames();
     frames.insert(frames.end(), more.begin(), more.end());
   }
   std::stable_sort(frames.begin(), frames.end(),
