@@ -12,7 +12,8 @@ bool any(const Volume& volume) { return volume.packets != 0 || volume.bytes != 0
 
 bool has_figures(const SideReport& side) {
   return side.syn || any(side.retransmits) || any(side.out_of_order) || side.missed_bytes != 0 ||
-         side.conflicts != 0;
+         side.conflicts != 0 || side.duplicate_acks != 0 || side.zero_windows != 0 || side.keep_alives != 0 ||
+         side.round_trips;
 }
 
 }  // namespace
@@ -126,7 +127,17 @@ void EcsEncoder::write_side(const SideReport& side) {
     json_.field("bytes", side.missed_bytes);
     json_.end_object();
   }
+  if (side.duplicate_acks != 0) json_.field("duplicate_acks", side.duplicate_acks);
+  if (side.zero_windows != 0) json_.field("zero_windows", side.zero_windows);
+  if (side.keep_alives != 0) json_.field("keep_alives", side.keep_alives);
   if (side.conflicts != 0) json_.field("conflicts", side.conflicts);
+  if (side.round_trips) {
+    json_.key("rtt");
+    json_.begin_object();
+    write_duration("min", side.round_trips->min);
+    write_duration("max", side.round_trips->max);
+    json_.end_object();
+  }
   json_.end_object();
 }
 

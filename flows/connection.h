@@ -36,14 +36,17 @@ struct Endpoint {
   std::uint32_t acked = 0;      // the highest acknowledgment number it sent; with `ack_known`
   std::uint32_t fin_seq = 0;    // the sequence number behind its FIN; with `fin`
   std::uint32_t rst_seq = 0;    // with `rst`
+  std::uint32_t duplicate_acks = 0, keep_alives = 0;
   std::uint16_t syn_window = 0, mss = 0;
+  std::uint16_t window = 0;  // as last sent, unscaled
   std::uint8_t window_scale = 0;
   EndpointState state = EndpointState::kInactive;
   bool syn : 1 = false, fin : 1 = false, rst : 1 = false, seq_known : 1 = false, ack_known : 1 = false;
   bool has_mss : 1 = false, has_window_scale : 1 = false, sack_permitted : 1 = false, timestamps : 1 = false;
-  bool fin_acked : 1 = false;                                            // by the other side
+  bool fin_acked : 1 = false;   // by the other side
+  bool kept_alive : 1 = false;  // its latest segment was a keep-alive
   std::uint8_t zero_windows_log = 0, gaps_log = 0, retransmits_log = 0;  // letters of w, g, t written so far
-  std::uint16_t zero_windows = 0, gaps = 0, retransmits = 0;             // counted for them, up to 65535
+  std::uint32_t zero_windows = 0, gaps = 0, retransmits = 0;             // counted for them
 };
 
 // Zeek's history; letters past the room are left out, as no conversation of sense has so many.
@@ -84,11 +87,12 @@ struct Connection {
   std::uint8_t closed_by = kUndecided;  // the endpoint with the first FIN, or with the RST
   bool midstream : 1 = false;           // its first frame was no SYN
   bool syn_seen : 1 = false, syn_ack_seen : 1 = false, established : 1 = false;
+  bool handshake_timed : 1 = false;  // syn_time is before syn_ack_time
   bool data_seen : 1 = false;
   // The side that did not send the first frame sent one, or must have.
   bool answered : 1 = false;
   bool opened_told : 1 = false, established_told : 1 = false, half_closed_told : 1 = false;
-  bool ended : 1 = false;           // both FINs, or an RST: only the linger is left
+  bool ended : 1 = false;           // both FINs, or an RST: only the linger is left, and the last ACK
   bool holds_bytes : 1 = false;     // HttpConversation::holds()
   bool attempt_listed : 1 = false;  // is in the list of unanswered attempts
   std::uint8_t first_sender = 0;
@@ -98,6 +102,11 @@ struct Connection {
   bool fin_seen() const { return sides[0].fin || sides[1].fin; }
   bool is_client(std::uint8_t endpoint) const { return endpoint == client; }
   Side side_of(std::uint8_t endpoint) const { return endpoint == client ? Side::kClient : Side::kServer; }
+  // Both FINs were sent, and one of them is not known to have arrived: it may be sent again, and data with
+  // it.
+  bool awaits_last_ack() const {
+    return end_reason == CloseReason::kFin && !(sides[0].fin_acked && sides[1].fin_acked);
+  }
   // An attempt that nobody answered (yet).
   bool unanswered() const { return !midstream && !answered; }
 };

@@ -32,6 +32,9 @@ SideReport report(const Endpoint& side, const StreamAccount* account) {
   out.packets = side.packets;
   out.bytes = side.bytes;
   out.syn = syn_of(side);
+  out.duplicate_acks = side.duplicate_acks;
+  out.zero_windows = side.zero_windows;
+  out.keep_alives = side.keep_alives;
   if (account != nullptr) {
     out.retransmits = {account->retransmits, account->retransmitted_bytes};
     out.out_of_order = {account->out_of_order, account->out_of_order_bytes};
@@ -63,7 +66,7 @@ ConnectionEvent make_event(const Connection& connection, const ConnectionInfo& i
                            const HttpConversation* conversation, CloseReason reason) {
   ConnectionEvent event{.connection = info, .action = action};
   event.midstream = connection.midstream;
-  if (connection.established && connection.syn_seen && connection.syn_ack_time >= connection.syn_time &&
+  if (connection.established && connection.handshake_timed &&
       connection.ack_time >= connection.syn_ack_time) {
     event.handshake = {connection.syn_ack_time - connection.syn_time,
                        connection.ack_time - connection.syn_ack_time};
@@ -84,6 +87,10 @@ ConnectionEvent make_event(const Connection& connection, const ConnectionInfo& i
       report(connection.sides[client], conversation == nullptr ? nullptr : &conversation->account(client));
   event.server = report(connection.sides[1 - client],
                         conversation == nullptr ? nullptr : &conversation->account(1 - client));
+  if (conversation != nullptr) {
+    event.client.round_trips = conversation->round_trips(client);
+    event.server.round_trips = conversation->round_trips(1 - client);
+  }
   event.transactions = connection.transactions;
   event.completeness = connection.completeness;
   event.state = conn_state(connection);

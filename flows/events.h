@@ -107,6 +107,11 @@ struct Volume {
   std::uint64_t packets = 0, bytes = 0;
 };
 
+// From a data segment of one side to the first acknowledgement of all of it, as seen where the capture is.
+struct RoundTrips {
+  std::int64_t min = 0, max = 0;  // ns
+};
+
 struct SideReport {
   std::uint64_t packets = 0;  // frames
   std::uint64_t bytes = 0;    // payload of the wire, each sequence number once
@@ -114,6 +119,9 @@ struct SideReport {
   Volume retransmits, out_of_order;
   std::uint64_t missed_bytes = 0;
   std::uint32_t conflicts = 0;  // overlapping segments whose data differed
+  // As Wireshark counts them. zero_windows: segments that announce a window of 0.
+  std::uint32_t duplicate_acks = 0, zero_windows = 0, keep_alives = 0;
+  std::optional<RoundTrips> round_trips{};  // of its data, where any was acknowledged
 };
 
 // The handshake, where SYN, SYN+ACK and ACK were all seen.

@@ -164,7 +164,9 @@ void FlowProcessor::State::update(Connection& connection, const TcpSegment& segm
   if (!connection.roles_known()) decide_roles(connection, segment, context.options.ports);
   tell_beginning(connection);
   // What an RST carries is no part of the stream (RFC 9293 section 3.5.3).
-  const bool payload = segment.payload_bytes > 0 && !segment.has(kRst);
+  // A keep-alive's byte was sent before.
+  const bool payload =
+      segment.payload_bytes > 0 && !segment.has(kRst) && !connection.sides[segment.sender].kept_alive;
   if (payload && connection.roles_known() && connection.conversation == SlotPool<HttpConversation>::kNone) {
     connection.conversation = conversations.allocate();
     conversations[connection.conversation].begin(connection);
@@ -230,7 +232,10 @@ void FlowProcessor::State::tell(Connection& connection, ConnectionAction action,
 
 std::int64_t FlowProcessor::State::patience(const Connection& connection) const {
   const FlowOptions& options = context.options;
-  return connection.ended          ? options.close_linger
+  // The kernel's conntrack waits as long for the last ACK.
+  constexpr std::int64_t kLastAckTimeout = 30 * kSecond;
+  return connection.ended ? connection.awaits_last_ack() ? std::max(kLastAckTimeout, options.close_linger)
+                                                         : options.close_linger
          : connection.unanswered() ? options.attempt_timeout
          : connection.fin_seen()   ? options.half_closed_timeout
                                    : options.established_timeout;

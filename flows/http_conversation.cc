@@ -32,11 +32,28 @@ void HttpConversation::segment(FlowContext& context, Connection& connection, con
     Exchange exchange(context, connection, *this, other);
     half.reassembler.acknowledged(context.pool, segment.ack, half.account, exchange);
   }
-  if (segment.payload_bytes > 0) payload(context, connection, segment);
+  measure(connection, segment);
+  if (segment.payload_bytes > 0 && !connection.sides[segment.sender].kept_alive) {
+    payload(context, connection, segment);
+  }
   if (halves_[0].reassembler.waiting() || halves_[1].reassembler.waiting()) {
     release_held(context, connection, segment.time_ns);
   }
   settle(context, connection, before);
+}
+
+// REQUIRES: before payload(), which moves the numbers on.
+void HttpConversation::measure(const Connection& connection, const TcpSegment& segment) {
+  const Endpoint& own = connection.sides[segment.sender];
+  const Endpoint& peer = connection.sides[1 - segment.sender];
+  if (segment.has(kAck)) halves_[1 - segment.sender].round_trips.acknowledged(segment.ack, segment.time_ns);
+  if (segment.payload_bytes == 0 || own.kept_alive) return;
+  const std::uint32_t end = segment.payload_seq() + segment.payload_bytes;
+  if (own.seq_known && seq_distance(segment.payload_seq(), own.next_seq) < 0) {
+    halves_[segment.sender].round_trips.sent_again();
+  } else if (!peer.ack_known || seq_distance(end, peer.acked) > 0) {
+    halves_[segment.sender].round_trips.sent(end, segment.time_ns);
+  }
 }
 
 // What follows from bytes that have come out.

@@ -9,6 +9,7 @@
 #include "flows/flow_context.h"
 #include "flows/http_stream.h"
 #include "flows/reassembler.h"
+#include "flows/round_trip_meter.h"
 
 namespace tapline {
 
@@ -34,6 +35,9 @@ class HttpConversation {
   const StreamAccount& account(int endpoint) const {
     return halves_[static_cast<std::size_t>(endpoint)].account;
   }
+  std::optional<RoundTrips> round_trips(int endpoint) const {
+    return halves_[static_cast<std::size_t>(endpoint)].round_trips.result();
+  }
 
  private:
   friend class Exchange;
@@ -41,9 +45,11 @@ class HttpConversation {
     Reassembler reassembler;
     StreamAccount account;
     HttpStream stream;
+    RoundTripMeter round_trips;
     bool ended = false;  // its FIN has come out in order
   };
 
+  void measure(const Connection& connection, const TcpSegment& segment);
   std::uint32_t stream_start(const Connection& connection, const TcpSegment& segment) const;
   void payload(FlowContext& context, Connection& connection, const TcpSegment& segment);
   void add_letters(Connection& connection, std::uint8_t endpoint, const StreamAccount& before) const;

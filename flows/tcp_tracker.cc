@@ -74,6 +74,7 @@ void track_syn(Connection& connection, const TcpSegment& segment) {
   if (!connection.syn_ack_seen && (answers || !peer.syn)) {
     connection.syn_ack_seen = true;
     connection.syn_ack_time = segment.time_ns;
+    connection.handshake_timed = connection.syn_seen && connection.syn_time <= segment.time_ns;
   }
   if (peer.state == EndpointState::kSynSent) {
     own.state = peer.state = EndpointState::kEstablished;
@@ -148,9 +149,19 @@ void track_rst(Connection& connection, const TcpSegment& segment) {
   if (connection.closed_by == Connection::kUndecided) connection.closed_by = segment.sender;
 }
 
+// Nothing but an acknowledgement that was sent before, with the same window; not as the answer to a
+// keep-alive (Wireshark's rule).
+bool is_duplicate_ack(const Endpoint& own, const Endpoint& peer, const TcpSegment& segment) {
+  constexpr unsigned kOthers = kSyn | kFin | kRst;
+  return segment.payload_bytes == 0 && (segment.flags & kOthers) == 0 && own.ack_known && own.seq_known &&
+         segment.ack == own.acked && segment.seq == own.next_seq && segment.window != 0 &&
+         segment.window == own.window && !peer.kept_alive;
+}
+
 void track_ack(Connection& connection, const TcpSegment& segment) {
   Endpoint& own = connection.sides[segment.sender];
   Endpoint& peer = connection.sides[1 - segment.sender];
+  if (!own.kept_alive && is_duplicate_ack(own, peer, segment)) ++own.duplicate_acks;
   if (!own.ack_known || seq_distance(segment.ack, own.acked) > 0) own.acked = segment.ack;
   own.ack_known = true;
   if (peer.fin && !peer.fin_acked && seq_distance(segment.ack, peer.fin_seq) >= 0) {
@@ -176,8 +187,7 @@ char letter_of(const Connection& connection, std::uint8_t endpoint, char letter)
   return endpoint == originator ? static_cast<char>(letter - 'a' + 'A') : letter;
 }
 
-void add_counted_letter(History& history, char letter, std::uint16_t& count, std::uint8_t& written) {
-  if (count == 0xffff) return;
+void add_counted_letter(History& history, char letter, std::uint32_t& count, std::uint8_t& written) {
   ++count;
   std::uint32_t threshold = 1;
   for (int i = 0; i < written; ++i) threshold *= 10;
@@ -232,6 +242,12 @@ bool starts_anew(const Connection& connection, const TcpSegment& segment) {
   return !(connection.unanswered() && connection.sides[1 - segment.sender].syn);
 }
 
+bool is_keep_alive(const Endpoint& sender, const TcpSegment& segment) {
+  constexpr unsigned kOthers = kSyn | kFin | kRst;
+  return segment.payload_bytes <= 1 && (segment.flags & kOthers) == 0 && sender.seq_known &&
+         segment.seq == sender.next_seq - 1;
+}
+
 void track(Connection& connection, const TcpSegment& segment) {
   Endpoint& own = connection.sides[segment.sender];
   ++own.packets;
@@ -241,6 +257,8 @@ void track(Connection& connection, const TcpSegment& segment) {
   if (segment.sender != connection.first_sender || (acknowledges && !segment.has(kRst)))
     connection.answered = true;
   note_completeness(connection, segment);
+  own.kept_alive = is_keep_alive(own, segment);
+  own.keep_alives += own.kept_alive ? 1 : 0;
   if (segment.has(kSyn)) track_syn(connection, segment);
   if (segment.payload_bytes > 0) {
     connection.data_seen = true;
@@ -257,6 +275,7 @@ void track(Connection& connection, const TcpSegment& segment) {
     add_counted_letter(connection.history, letter_of(connection, segment.sender, 'w'), own.zero_windows,
                        own.zero_windows_log);
   }
+  own.window = segment.window;
   if (segment.payload_bytes == 0) track_sequence(own, segment);
 }
 

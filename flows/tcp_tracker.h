@@ -18,6 +18,10 @@ void force_roles(Connection& connection);
 // True when a SYN on the tuple starts another connection rather than repeating one.
 bool starts_anew(const Connection& connection, const TcpSegment& segment);
 
+// A segment that only asks whether the other end is there: it stands one before the next number, with no byte
+// or one that was sent before (RFC 9293 section 3.8.4; Wireshark's rule).
+bool is_keep_alive(const Endpoint& sender, const TcpSegment& segment);
+
 // Accounts for the segment, but for its payload. REQUIRES: the segment is the connection's.
 void track(Connection& connection, const TcpSegment& segment);
 
@@ -25,7 +29,7 @@ void track(Connection& connection, const TcpSegment& segment);
 void count_payload(Endpoint& sender, const TcpSegment& segment);
 
 // Adds one of Zeek's letters that repeat logarithmically: at the 1st, 10th, 100th … time.
-void add_counted_letter(History& history, char letter, std::uint16_t& count, std::uint8_t& written);
+void add_counted_letter(History& history, char letter, std::uint32_t& count, std::uint8_t& written);
 // The letter in the case that tells its side.
 char letter_of(const Connection& connection, std::uint8_t endpoint, char letter);
 

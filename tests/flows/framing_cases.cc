@@ -10,12 +10,16 @@ const std::string kOk = crlf("HTTP/1.1 200 OK\nContent-Length: 2\n\nok");
 const std::string kNext = "GET /n 1.1 [19+0] -> 200 OK [38+2] success";
 
 // A request and its response; then another pair, which is right only if the first ended where it should.
-FramingCase one(std::string name, const std::string& request, const std::string& response, const std::string& record) {
-  return {std::move(name), {{kC, request}, {kS, response}, {kC, kGet}, {kS, kOk}}, {"#1 " + record, "#2 " + kNext}};
+FramingCase one(std::string name, const std::string& request, const std::string& response,
+                const std::string& record) {
+  return {std::move(name),
+          {{kC, request}, {kS, response}, {kC, kGet}, {kS, kOk}},
+          {"#1 " + record, "#2 " + kNext}};
 }
 
 // A response that takes the rest of the connection with it.
-FramingCase last(std::string name, const std::string& request, const std::string& response, const std::string& record) {
+FramingCase last(std::string name, const std::string& request, const std::string& response,
+                 const std::string& record) {
   return {std::move(name), {{kC, request}, {kS, response}}, {"#1 " + record}};
 }
 
@@ -31,10 +35,12 @@ std::vector<FramingCase> message_body_length() {
       one("S6_3_1_ResponseToHead", crlf("HEAD /h HTTP/1.1\n\n"), "HTTP/1.1 200 OK" + no_body,
           "HEAD /h 1.1 [20+0] -> 200 OK [40+0] success"),
       one("S6_3_1_ResponseToHeadThatSpeaksOfChunks", crlf("HEAD /h HTTP/1.1\n\n"),
-          crlf("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n"), "HEAD /h 1.1 [20+0] -> 200 OK [47+0] success"),
+          crlf("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n"),
+          "HEAD /h 1.1 [20+0] -> 200 OK [47+0] success"),
       one("S6_3_1_Interim", crlf("GET /i HTTP/1.1\n\n"),
           crlf("HTTP/1.1 100 Continue\nContent-Length: 5\n\nHTTP/1.1 103 Early Hints\nLink: <x>\n\n"
-               "HTTP/1.1 199 Odd\n\n") + kOk,
+               "HTTP/1.1 199 Odd\n\n") +
+              kOk,
           "GET /i 1.1 [19+0] -> 200 OK [38+2] success interim=100 interim=103 interim=199"),
       one("S6_3_1_NoContent", kGet, "HTTP/1.1 204 No Content" + no_body,
           "GET /n 1.1 [19+0] -> 204 No Content [48+0] success"),
@@ -54,7 +60,8 @@ std::vector<FramingCase> message_body_length() {
           crlf("POST /p HTTP/1.1\nContent-Length: 100\nTransfer-Encoding: chunked\n\n3\nabc\n0\n\n"),
           crlf("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nContent-Length: 1\n\n2\nok\n0\n\n"),
           "POST /p 1.1 [79+3] -> 200 OK [76+2] success"),
-      one("S6_3_4_ChunkedLast", kGet, crlf("HTTP/1.1 200 OK\nTransfer-Encoding: gzip, chunked\n\n2\nok\n0\n\n"),
+      one("S6_3_4_ChunkedLast", kGet,
+          crlf("HTTP/1.1 200 OK\nTransfer-Encoding: gzip, chunked\n\n2\nok\n0\n\n"),
           "GET /n 1.1 [19+0] -> 200 OK [63+2] success"),
       last("S6_3_4_OtherCodingLastIsUntilClose", kGet,
            crlf("HTTP/1.1 200 OK\nTransfer-Encoding: chunked, gzip\nContent-Length: 1\n\nrest"),
@@ -67,7 +74,8 @@ std::vector<FramingCase> message_body_length() {
            "GET /n 1.1 [19+0] -> 200 OK [57+6] success"),
       last("S6_3_5_ContentLengthThatIsNoNumber", kGet, crlf("HTTP/1.1 200 OK\nContent-Length: -2\n\nabcdef"),
            "GET /n 1.1 [19+0] -> 200 OK [39+6] success"),
-      one("S6_3_6_ContentLength", crlf("PUT /p HTTP/1.1\nContent-Length: 16\n\nGET / HTTP/1.1\n\n").substr(0, 55), kOk,
+      one("S6_3_6_ContentLength",
+          crlf("PUT /p HTTP/1.1\nContent-Length: 16\n\nGET / HTTP/1.1\n\n").substr(0, 55), kOk,
           "PUT /p 1.1 [39+16] -> 200 OK [38+2] success"),
       one("S6_3_7_RequestWithoutLengthHasNoBody", crlf("POST /p HTTP/1.1\n\n"), kOk,
           "POST /p 1.1 [20+0] -> 200 OK [38+2] success"),
@@ -93,8 +101,7 @@ std::vector<FramingCase> chunked_coding() {
       chunks("S7_1_HexInEitherCaseAndLeadingZeros",
              crlf("1a\n") + std::string(26, 'x') + crlf("\n001B\n") + std::string(27, 'y') + crlf("\n0\n\n"),
              "[66+53] success"),
-      chunks("S7_1_DataThatLooksLikeTheLastChunk", crlf("11\n0\n\nHTTP/1.1 200\n0\n\n"),
-             "[58+17] success"),
+      chunks("S7_1_DataThatLooksLikeTheLastChunk", crlf("11\n0\n\nHTTP/1.1 200\n0\n\n"), "[58+17] success"),
       chunks("S7_1_SpacesBehindTheSize", crlf("2  \nok\n0 \n\n"), "[60+2] success"),
       chunks("S7_1_1_Extensions", crlf("2;a=b;c=\"d;e\"\nok\n0;last\n\n"), "[74+2] success"),
       chunks("S7_1_2_Trailers", crlf("2\nok\n0\nT: 1\nU: 2\n  folded\n\n"),
@@ -105,11 +112,14 @@ std::vector<FramingCase> chunked_coding() {
 std::vector<FramingCase> whole_exchanges() {
   return {
       {"S9_3_2_Pipelining",
-       {{kC, crlf("GET /1 HTTP/1.1\n\nPOST /2 HTTP/1.1\nContent-Length: 6\n\nGET / HEAD /3 HTTP/1.1\n\nGET /4 HTTP/1.1\n\n")},
-        {kS, crlf("HTTP/1.1 304 Not Modified\nContent-Length: 9\n\nHTTP/1.1 200 OK\nContent-Length: 8\n\nHTTP/1.1"
-                  "HTTP/1.1 200 OK\nContent-Length: 8\n\nHTTP/1.1 204 No Content\n\n")}},
-       {"#1 GET /1 1.1 [19+0] -> 304 Not Modified [48+0] success", "#2 POST /2 1.1 [39+6] -> 200 OK [38+8] success",
-        "#3 HEAD /3 1.1 [20+0] -> 200 OK [38+0] success", "#4 GET /4 1.1 [19+0] -> 204 No Content [27+0] success"}},
+       {{kC, crlf("GET /1 HTTP/1.1\n\nPOST /2 HTTP/1.1\nContent-Length: 6\n\nGET / HEAD /3 HTTP/1.1\n\nGET "
+                  "/4 HTTP/1.1\n\n")},
+        {kS,
+         crlf("HTTP/1.1 304 Not Modified\nContent-Length: 9\n\nHTTP/1.1 200 OK\nContent-Length: 8\n\nHTTP/1.1"
+              "HTTP/1.1 200 OK\nContent-Length: 8\n\nHTTP/1.1 204 No Content\n\n")}},
+       {"#1 GET /1 1.1 [19+0] -> 304 Not Modified [48+0] success",
+        "#2 POST /2 1.1 [39+6] -> 200 OK [38+8] success", "#3 HEAD /3 1.1 [20+0] -> 200 OK [38+0] success",
+        "#4 GET /4 1.1 [19+0] -> 204 No Content [27+0] success"}},
       {"S9_5_ResponseBeforeTheRequestEnds",
        {{kC, crlf("POST /p HTTP/1.1\nContent-Length: 12\n\nabcdef")},
         {kS, crlf("HTTP/1.1 413 Too Large\nContent-Length: 2\n\nno")},
@@ -150,9 +160,10 @@ std::vector<FramingCase> whole_exchanges() {
       one("S9_3_Http10WithKeepAlive", crlf("GET /a HTTP/1.0\nConnection: keep-alive\n\n"),
           crlf("HTTP/1.0 200 OK\nConnection: keep-alive\nContent-Length: 2\n\nok"),
           "GET /a 1.0 [43+0] -> 200 OK [62+2] success"),
-      last("S9_3_Http10WithoutKeepAlive", crlf("GET /a HTTP/1.0\n\n"), crlf("HTTP/1.0 200 OK\n\nall the rest"),
-           "GET /a 1.0 [19+0] -> 200 OK [19+12] success"),
-      last("Http09", "GET /old\r\n", "plain text, HTTP/1.1 200 OK", "GET /old 0.9 [10+0] -> 0 [0+27] success"),
+      last("S9_3_Http10WithoutKeepAlive", crlf("GET /a HTTP/1.0\n\n"),
+           crlf("HTTP/1.0 200 OK\n\nall the rest"), "GET /a 1.0 [19+0] -> 200 OK [19+12] success"),
+      last("Http09", "GET /old\r\n", "plain text, HTTP/1.1 200 OK",
+           "GET /old 0.9 [10+0] -> 0 [0+27] success"),
   };
 }
 
@@ -178,7 +189,8 @@ std::vector<FramingCase> start_lines() {
       one("S2_2_BareLf", "GET /l HTTP/1.1\nHost: h\n\n", "HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
           "GET /l 1.1 [25+0] -> 200 OK [35+2] success"),
       one("S5_1_SpacesWhereThereShouldBeNone", crlf("POST /s HTTP/1.1\nContent-Length : 2\n\nab"),
-          crlf("HTTP/1.1 200 OK\nContent-Length:\t 2 \t\n\nok"), "POST /s 1.1 [40+2] -> 200 OK [41+2] success"),
+          crlf("HTTP/1.1 200 OK\nContent-Length:\t 2 \t\n\nok"),
+          "POST /s 1.1 [40+2] -> 200 OK [41+2] success"),
       one("S5_2_FoldedHeader", crlf("POST /f HTTP/1.1\nX: a\n b\nContent-Length:\n 2\n\nab"),
           crlf("HTTP/1.1 200 OK\nTransfer-Encoding: gzip,\n\tchunked\n\n2\nok\n0\n\n"),
           "POST /f 1.1 [51+2] -> 200 OK [65+2] success"),

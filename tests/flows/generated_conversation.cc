@@ -9,9 +9,9 @@
 namespace tapline::test {
 namespace {
 
-constexpr std::array<std::string_view, 5> kQuotes = {
-    "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "GET /quoted HTTP/1.1\r\nHost: q\r\n\r\n", "\r\n0\r\n\r\n",
-    "\r\n\r\n", "5\r\n"};
+constexpr std::array<std::string_view, 5> kQuotes = {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+                                                     "GET /quoted HTTP/1.1\r\nHost: q\r\n\r\n",
+                                                     "\r\n0\r\n\r\n", "\r\n\r\n", "5\r\n"};
 
 // A message as it goes over the wire, and how its record sums it up.
 struct Message {
@@ -41,9 +41,9 @@ std::string body_bytes(Random& random) {
 }
 
 std::string extra_headers(Random& random) {
-  constexpr std::array<std::string_view, 6> kLines = {"Accept: */*\r\n",    "X-Empty:\r\n", "Cookie: a=b; c=d\r\n",
-                                                      "Date : odd\r\n",     "X-Fold: a\r\n  b\r\n",
-                                                      "X-High: \x80\xff\r\n"};
+  constexpr std::array<std::string_view, 6> kLines = {"Accept: */*\r\n",      "X-Empty:\r\n",
+                                                      "Cookie: a=b; c=d\r\n", "Date : odd\r\n",
+                                                      "X-Fold: a\r\n  b\r\n", "X-High: \x80\xff\r\n"};
   std::string out;
   while (!random.one_in(2)) out += kLines[random.below(kLines.size())];
   return out;
@@ -136,7 +136,8 @@ class Generator {
 
   void turn(Side from, std::string bytes) { out_.turns.push_back({from, std::move(bytes)}); }
 
-  void record(const Request& request, const std::string& status, const Message& response, const std::string& more) {
+  void record(const Request& request, const std::string& status, const Message& response,
+              const std::string& more) {
     const bool failure = status[0] == '4' || status[0] == '5';
     out_.records.push_back("#" + std::to_string(out_.records.size() + 1) + " " + request.start +
                            request.message.sizes() + " -> " + status + " R" + response.sizes() +
@@ -163,7 +164,8 @@ class Generator {
 
   // The response to one request, and its record.
   std::string response(const Request& request) {
-    constexpr std::array<std::string_view, 8> kStatuses = {"200", "200", "201", "204", "304", "404", "500", "299"};
+    constexpr std::array<std::string_view, 8> kStatuses = {"200", "200", "201", "204",
+                                                           "304", "404", "500", "299"};
     std::string bytes, more;
     while (random_.one_in(5)) {
       const std::string interim = random_.one_in(2) ? "100" : "103";
@@ -246,8 +248,9 @@ std::vector<Frame> burst(Conversation& talk, const Turn& turn, const Cutter& cut
     talk.segment(turn.from, kAck | kPsh, std::string_view(turn.bytes).substr(at, size));
     at += size;
   }
-  std::vector<Frame> frames(std::make_move_iterator(talk.frames().begin() + static_cast<std::ptrdiff_t>(before)),
-                            std::make_move_iterator(talk.frames().end()));
+  std::vector<Frame> frames(
+      std::make_move_iterator(talk.frames().begin() + static_cast<std::ptrdiff_t>(before)),
+      std::make_move_iterator(talk.frames().end()));
   talk.frames().resize(before);
   const std::uint32_t ack = talk.next(turn.from == Side::kClient ? Side::kServer : Side::kClient);
   for (std::size_t i = 0, n = random.one_in(2) ? 0 : 1 + frames.size() / 4; i < n; ++i) {
@@ -261,7 +264,8 @@ std::vector<Frame> burst(Conversation& talk, const Turn& turn, const Cutter& cut
       tcp.payload = turn.bytes.substr(from, size);
       again = talk.frame(turn.from, tcp);
     }
-    frames.insert(frames.begin() + static_cast<std::ptrdiff_t>(random.below(frames.size() + 1)), std::move(again));
+    frames.insert(frames.begin() + static_cast<std::ptrdiff_t>(random.below(frames.size() + 1)),
+                  std::move(again));
   }
   if (random.one_in(2)) {
     const std::size_t window = 1 + random.below(8);
@@ -283,10 +287,13 @@ std::vector<Frame> deliver(const GeneratedConversation& conversation, std::uint1
   if (random.one_in(3)) setup.envelope.tags = {{0x8100, 7}};
   if (random.one_in(2)) setup.server = host(1, 80);  // the client is the other endpoint of the key
   setup.client = host(setup.server.v4[3] == 1 ? 2 : 1, port);
-  setup.client_isn = static_cast<std::uint32_t>(random.one_in(4) ? 0u - random.below(500) : random.below(1u << 31));
-  setup.server_isn = static_cast<std::uint32_t>(random.one_in(4) ? 0u - random.below(500) : random.below(1u << 31));
+  setup.client_isn =
+      static_cast<std::uint32_t>(random.one_in(4) ? 0u - random.below(500) : random.below(1u << 31));
+  setup.server_isn =
+      static_cast<std::uint32_t>(random.one_in(4) ? 0u - random.below(500) : random.below(1u << 31));
   setup.start = start;
-  constexpr std::array<Cutter, 5> kCutters = {{{1, true}, {5, false}, {60, false}, {1460, false}, {1460, true}}};
+  constexpr std::array<Cutter, 5> kCutters = {
+      {{1, true}, {5, false}, {60, false}, {1460, false}, {1460, true}}};
   const Cutter& cutter = kCutters[random.below(kCutters.size())];
   Conversation talk(setup);
   talk.handshake();

@@ -1,4 +1,5 @@
-// HTTP conversations made up at random, with the records that they have to give: an oracle that knows what it sent.
+// HTTP conversations made up at random, with the records that they have to give: an oracle that knows what it
+// sent.
 #pragma once
 
 #include <cstddef>
@@ -26,13 +27,14 @@ struct GeneratedConversation {
   std::vector<std::string> records;  // RecordedTransaction::text() of each transaction, in order
 };
 
-// One to six exchanges on one connection: keep-alive and pipelined, methods with and without bodies, every kind of
-// framing, interim responses, bodies that quote heads; the last may take the rest of the connection with it (a body
-// until close, a tunnel, an upgrade, HTTP/0.9).
+// One to six exchanges on one connection: keep-alive and pipelined, methods with and without bodies, every
+// kind of framing, interim responses, bodies that quote heads; the last may take the rest of the connection
+// with it (a body until close, a tunnel, an upgrade, HTTP/0.9).
 GeneratedConversation generate(Random& random);
 
-// The frames of it, as a network would deliver them: cut anywhere, out of order within what one end sends at a
-// time, repeated, sent again with other boundaries; tagged or not, over IPv4 or IPv6. `port` is the client's.
+// The frames of it, as a network would deliver them: cut anywhere, out of order within what one end sends at
+// a time, repeated, sent again with other boundaries; tagged or not, over IPv4 or IPv6. `port` is the
+// client's.
 std::vector<Frame> deliver(const GeneratedConversation& conversation, std::uint16_t port, std::int64_t start,
                            Random& random);
 

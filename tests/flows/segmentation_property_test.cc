@@ -35,7 +35,8 @@ void run_crowd(std::uint64_t seed) {
     const std::int64_t start = kStart + static_cast<std::int64_t>(random.below(50)) * kMillisecond;
     std::vector<Frame> delivered = deliver(conversation, port, start, random);
     expected[std::to_string(port)] = conversation.records;
-    frames.insert(frames.end(), std::make_move_iterator(delivered.begin()), std::make_move_iterator(delivered.end()));
+    frames.insert(frames.end(), std::make_move_iterator(delivered.begin()),
+                  std::make_move_iterator(delivered.end()));
   }
   std::stable_sort(frames.begin(), frames.end(),
                    [](const Frame& a, const Frame& b) { return a.time_ns < b.time_ns; });
@@ -55,7 +56,8 @@ void run_crowd(std::uint64_t seed) {
 }
 
 void run_crowds(std::uint64_t seed, std::size_t cases) {
-  for (std::size_t i = 0; i < cases / kCrowd && !testing::Test::HasFailure(); ++i) run_crowd(seed * 1'000'000 + i);
+  for (std::size_t i = 0; i < cases / kCrowd && !testing::Test::HasFailure(); ++i)
+    run_crowd(seed * 1'000'000 + i);
 }
 
 TEST(SegmentationPropertyTest, FixedSeed) { run_crowds(1, kCases / 2); }

@@ -1,0 +1,129 @@
+// What is counted and measured of each side of a connection.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "flows/flow_processor.h"
+#include "tests/flows/conversation.h"
+
+namespace tapline::test {
+namespace {
+
+const std::string kGet = crlf("GET /a HTTP/1.1\nHost: h\n\n");
+const std::string kAnswer = crlf("HTTP/1.1 200 OK\nContent-Length: 5\n\n") + "hello";
+
+// One more segment with numbers of its own, which moves none.
+void add(Conversation& talk, Side from, const TcpFields& tcp) { talk.frames().push_back(talk.frame(from, tcp)); }
+
+TEST(FiguresTest, DuplicateAcknowledgements) {
+  Conversation talk;
+  talk.setup().acks = false;
+  talk.handshake().client(kGet).server(kAnswer);
+  const TcpFields again{.seq = talk.next(Side::kClient), .ack = talk.next(Side::kServer)};
+  for (int i = 0; i < 4; ++i) add(talk, Side::kClient, again);  // the first is no duplicate
+  TcpFields update = again;
+  update.window = 500;
+  add(talk, Side::kClient, update);  // a window update is none
+  talk.close(Side::kClient);
+  const Outcomes out = run(talk);
+  EXPECT_EQ(out.sink.closed().client.duplicate_acks, 3u);
+  EXPECT_EQ(out.sink.closed().server.duplicate_acks, 0u);
+}
+
+TEST(FiguresTest, KeepAlives) {
+  for (const char* byte : {"", "x"}) {
+    Conversation talk;
+    talk.handshake().client(kGet).server(kAnswer);
+    for (int i = 0; i < 3; ++i) {
+      talk.wait(10 * kSecond);
+      add(talk, Side::kServer,
+          {.seq = talk.next(Side::kServer) - 1, .ack = talk.next(Side::kClient), .payload = byte});
+      talk.ack(Side::kClient);
+    }
+    talk.close(Side::kClient);
+    const RecordedConnection closed = run(talk).sink.closed();
+    EXPECT_EQ(closed.server.keep_alives, 3u);
+    EXPECT_EQ(closed.client.keep_alives, 0u);
+    EXPECT_EQ(closed.client.duplicate_acks, 0u) << "their answers are none";
+    EXPECT_EQ(closed.server.retransmits.packets, 0u);
+    EXPECT_EQ(closed.server.bytes, kAnswer.size());
+    EXPECT_EQ(closed.server.conflicts, 0u);
+  }
+}
+
+TEST(FiguresTest, ZeroWindows) {
+  Conversation talk;
+  talk.handshake().client(kGet).server(kAnswer);
+  for (int i = 0; i < 12; ++i) {
+    add(talk, Side::kClient, {.seq = talk.next(Side::kClient), .ack = talk.next(Side::kServer), .window = 0});
+  }
+  talk.ack(Side::kClient).close(Side::kClient);
+  const RecordedConnection closed = run(talk).sink.closed();
+  EXPECT_EQ(closed.client.zero_windows, 12u);
+  EXPECT_EQ(closed.client.duplicate_acks, 0u);
+  EXPECT_EQ(closed.server.zero_windows, 0u);
+  EXPECT_EQ(closed.history, "ShADadWWFf") << "the first and the tenth";
+}
+
+TEST(FiguresTest, RoundTripsOfAFlight) {
+  Conversation talk;
+  talk.setup().acks = false;
+  talk.setup().segment_size = 20;
+  talk.handshake().client(kGet);  // 28 bytes: two segments, 1 ms apart
+  talk.wait(5 * kMillisecond).ack(Side::kServer);
+  talk.server(kAnswer).wait(3 * kMillisecond).ack(Side::kClient).close(Side::kClient);
+  const RecordedConnection closed = run(talk).sink.closed();
+  ASSERT_TRUE(closed.client.round_trips && closed.server.round_trips);
+  EXPECT_EQ(closed.client.round_trips->max, 6 * kMillisecond);
+  EXPECT_EQ(closed.client.round_trips->min, 5 * kMillisecond);
+  EXPECT_EQ(closed.server.round_trips->max, 5 * kMillisecond) << "three segments";
+  EXPECT_EQ(closed.server.round_trips->min, 3 * kMillisecond);
+}
+
+// Which of the two was acknowledged, nobody can tell (RFC 6298 section 3).
+TEST(FiguresTest, WhatIsSentAgainIsNotMeasured) {
+  Conversation talk;
+  talk.setup().acks = false;
+  talk.handshake().client(kGet);
+  Frame again = talk.frames().back();
+  again.time_ns = talk.now();
+  talk.frames().push_back(again);
+  talk.wait(5 * kMillisecond).ack(Side::kServer).server(kAnswer).close(Side::kServer);
+  const RecordedConnection closed = run(talk).sink.closed();
+  EXPECT_FALSE(closed.client.round_trips);
+  EXPECT_EQ(closed.client.retransmits.packets, 1u);
+}
+
+// The SYN came past after its answer: what lies between them is not known.
+TEST(FiguresTest, ASynBehindItsSynAckGivesNoRoundTrip) {
+  Conversation talk;
+  talk.syn().syn_ack();
+  std::swap(talk.frames()[0], talk.frames()[1]);
+  std::swap(talk.frames()[0].time_ns, talk.frames()[1].time_ns);
+  talk.ack(Side::kClient).client(kGet).server(kAnswer).close(Side::kClient);
+  const Outcomes out = run(talk);
+  EXPECT_FALSE(out.sink.the(ConnectionAction::kEstablished).handshake);
+  EXPECT_FALSE(out.sink.closed().handshake);
+  EXPECT_EQ(out.sink.who.front().client, "10.0.0.1:40000");
+}
+
+// The last FIN is lost and sent again after three seconds, and the data with it.
+TEST(FiguresTest, ACloseWaitsForTheLastAcknowledgement) {
+  Conversation talk;
+  talk.setup().acks = false;
+  talk.handshake().client(kGet).fin(Side::kServer).ack(Side::kClient);
+  talk.fin(Side::kClient, "late").wait(3 * kSecond);
+  Frame again = talk.frames().back();
+  again.time_ns = talk.now();
+  talk.frames().push_back(again);
+  talk.wait(kMillisecond).ack(Side::kServer);
+  const std::int64_t last = talk.frames().back().time_ns;
+  const Outcomes out = run(talk);
+  EXPECT_EQ(out.counters.opened, 1u);
+  EXPECT_EQ(out.sink.closed().reason, CloseReason::kFin);
+  EXPECT_EQ(out.sink.closed().time, last);
+  EXPECT_EQ(out.sink.closed().client.packets, 6u);
+}
+
+}  // namespace
+}  // namespace tapline::test
