@@ -11,9 +11,9 @@
 
 namespace tapline {
 
-// Remembers the first segments that wait for their acknowledgement and the latest one: the first gives the longest
-// round trip of a flight, the latest the shortest. What is sent again is not measured, for nobody can tell which of
-// the two was acknowledged (Karn's rule, RFC 6298 section 3).
+// Remembers the first segments that wait for their acknowledgement and the latest one: the first gives the
+// longest round trip of a flight, the latest the shortest. What is sent again is not measured, for nobody can
+// tell which of the two was acknowledged (Karn's rule, RFC 6298 section 3).
 class RoundTripMeter {
  public:
   // A segment with data that was never sent before; `end` is the sequence number behind it.
@@ -25,7 +25,8 @@ class RoundTripMeter {
   // The other side has received everything before `ack`.
   void acknowledged(std::uint32_t ack, std::int64_t time_ns) {
     std::uint8_t done = 0;
-    for (; done < count_ && seq_distance(ack, waiting_[done].end) >= 0; ++done) add(time_ns - waiting_[done].time_ns);
+    for (; done < count_ && seq_distance(ack, waiting_[done].end) >= 0; ++done)
+      add(time_ns - waiting_[done].time_ns);
     if (done == 0) return;
     std::copy(waiting_.begin() + done, waiting_.begin() + count_, waiting_.begin());
     count_ = static_cast<std::uint8_t>(count_ - done);

@@ -118,6 +118,10 @@ TEST(EcsConnection, FiguresOfASideAreLeftOutWhenZero) {
   event.client.out_of_order = {1, 0};
   event.client.missed_bytes = 7;
   event.client.conflicts = 1;
+  event.client.duplicate_acks = 3;
+  event.client.zero_windows = 4;
+  event.client.keep_alives = 5;
+  event.client.round_trips = RoundTrips{.min = 11, .max = 22};
   event.server.syn.reset();
   const json tcp = record_of(event)["tcp"];
   EXPECT_EQ(tcp["source"], (json{{"isn", 2589184757},
@@ -127,7 +131,11 @@ TEST(EcsConnection, FiguresOfASideAreLeftOutWhenZero) {
                                  {"retransmits", {{"packets", 2}, {"bytes", 2920}}},
                                  {"out_of_order", {{"packets", 1}, {"bytes", 0}}},
                                  {"missed", {{"bytes", 7}}},
-                                 {"conflicts", 1}}));
+                                 {"duplicate_acks", 3},
+                                 {"zero_windows", 4},
+                                 {"keep_alives", 5},
+                                 {"conflicts", 1},
+                                 {"rtt", {{"min", 11}, {"max", 22}}}}));
   EXPECT_FALSE(tcp.contains("destination"));
 }
 

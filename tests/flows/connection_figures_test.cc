@@ -13,7 +13,9 @@ const std::string kGet = crlf("GET /a HTTP/1.1\nHost: h\n\n");
 const std::string kAnswer = crlf("HTTP/1.1 200 OK\nContent-Length: 5\n\n") + "hello";
 
 // One more segment with numbers of its own, which moves none.
-void add(Conversation& talk, Side from, const TcpFields& tcp) { talk.frames().push_back(talk.frame(from, tcp)); }
+void add(Conversation& talk, Side from, const TcpFields& tcp) {
+  talk.frames().push_back(talk.frame(from, tcp));
+}
 
 TEST(FiguresTest, DuplicateAcknowledgements) {
   Conversation talk;
