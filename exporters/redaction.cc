@@ -41,8 +41,8 @@ SecretSpan cookie_value(std::string_view text, std::size_t from) {
   const std::size_t begin = text.find_first_not_of("; \t\r\n", from);
   if (begin == npos) return {};
   const std::size_t end = std::min(text.find(';', begin), text.size());
-  const std::size_t equals = text.find('=', begin);
-  return {equals < end ? equals + 1 : begin, end};
+  const std::size_t equals = text.substr(begin, end - begin).find('=');  // no further: many have none
+  return {equals == npos ? begin : begin + equals + 1, end};
 }
 
 }  // namespace
