@@ -150,7 +150,7 @@ absl::StatusOr<Input> open_input(const std::string& path, unsigned workers, int 
 
 absl::Status run_file(const Options& options, Signals& signals, const Console& console) {
   const unsigned workers = options.workers.value_or(1);
-  absl::StatusOr<Output> output = Output::open(options, SlowSink::kBlock);
+  absl::StatusOr<Output> output = Output::open(options, SlowSink::kBlock, console);
   if (!output.ok()) return output.status();
   absl::StatusOr<std::unique_ptr<RunControl>> control = RunControl::open(std::nullopt);
   if (!control.ok()) return control.status();

@@ -136,7 +136,7 @@ absl::Status run_live(const Options& options, Signals& signals, const Console& c
   absl::StatusOr<std::optional<User>> user = user_to_become(options);
   if (!user.ok()) return user.status();
   if (absl::Status status = check_capture_capabilities(); !status.ok()) return status;
-  absl::StatusOr<Output> output = Output::open(options, SlowSink::kDrop);
+  absl::StatusOr<Output> output = Output::open(options, SlowSink::kDrop, console);
   if (!output.ok()) return output.status();
   absl::StatusOr<std::unique_ptr<RunControl>> control = RunControl::open(options.count);
   if (!control.ok()) return control.status();

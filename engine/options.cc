@@ -116,6 +116,12 @@ absl::Status set_headers(const std::string& value, Options& options) {
   return absl::OkStatus();
 }
 
+absl::Status set_redact_key(const std::string& value, Options& options) {
+  if (value.empty()) return wrong("a key file needs a name");
+  options.redact_key = value;
+  return absl::OkStatus();
+}
+
 absl::Status set_workers(const std::string& value, Options& options) {
   std::uint64_t count = 0;
   absl::Status status = set_count(value, 1, 256, count);
@@ -227,6 +233,11 @@ constexpr std::array kValueOptions = {
     ValueOption{
         {"--headers", "WHICH", kOutput, "none, common, all, or names: Host,X-Request-Id\n(default: common)"},
         set_headers},
+    ValueOption{{"--redact-key", "FILE", kOutput,
+                 "redact to [hmac:...], a hash that is the same for the same secret;\n"
+                 "the key is all of FILE, a newline at its end included\n"
+                 "(default: [redacted])"},
+                set_redact_key},
     ValueOption{{"--stats-interval", "TIME", kOutput,
                  "write a stats record this often, and at the end\n(default: 10s, with --records stats)"},
                 set_stats_interval},
@@ -293,6 +304,9 @@ absl::Status check_together(Options& options) {
   }
   if (options.read && options.user)
     return wrong("--user is for live capture; reading a file needs no privilege");
+  if (!options.redact && options.redact_key) {
+    return wrong("--no-redact and --redact-key exclude each other: show secrets, or hash them");
+  }
   if (options.quiet && options.verbose) return wrong("-q and -v exclude each other");
   if (options.ring.block_size > options.ring.ring_size / 2) {
     return wrong("--ring-size: a ring of " + format_size(options.ring.ring_size) +

@@ -29,6 +29,7 @@ struct Options {
   RecordSet records = RecordSet::defaults();
   HeaderPolicy headers = HeaderPolicy::common();
   bool redact = true;
+  std::optional<std::string> redact_key;  // a file
   std::optional<unsigned> workers;
   std::optional<std::uint64_t> count;                               // frames
   std::optional<std::int64_t> duration;                             // ns

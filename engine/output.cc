@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "engine/redact_key.h"
 #include "exporters/ecs_encoder.h"
 #include "exporters/text_encoder.h"
 
@@ -20,21 +21,32 @@ bool colour_is_welcome() {
   return no_color == nullptr || *no_color == '\0';
 }
 
+absl::StatusOr<Redaction> redaction_of(const Options& options, const Console& console) {
+  if (!options.redact) return Redaction::off();
+  if (!options.redact_key) return Redaction();
+  absl::StatusOr<std::string> key = read_redact_key(*options.redact_key, console);
+  if (!key.ok()) return key.status();
+  return Redaction::keyed(KeyedHash(*key));
+}
+
 }  // namespace
 
-absl::StatusOr<Output> Output::open(const Options& options, SlowSink slow_sink) {
+absl::StatusOr<Output> Output::open(const Options& options, SlowSink slow_sink, const Console& console) {
+  absl::StatusOr<Redaction> redaction = redaction_of(options, console);
+  if (!redaction.ok()) return redaction.status();
   absl::StatusOr<OutputTarget> target = OutputTarget::open(options.output);
   if (!target.ok()) return absl::InvalidArgumentError(target.status().message());
   absl::StatusOr<std::unique_ptr<Writer>> writer = Writer::create(*std::move(target));
   if (!writer.ok()) return writer.status();
-  return Output(options, slow_sink, *std::move(writer));
+  return Output(options, *std::move(redaction), slow_sink, *std::move(writer));
 }
 
-Output::Output(const Options& options, SlowSink slow_sink, std::unique_ptr<Writer> writer)
+Output::Output(const Options& options, Redaction redaction, SlowSink slow_sink,
+               std::unique_ptr<Writer> writer)
     : format_(options.format.value_or(is_terminal(*writer) ? Format::kText : Format::kEcs)),
       records_(options.records),
       headers_(options.headers),
-      redact_(options.redact),
+      redaction_(std::move(redaction)),
       colour_(is_terminal(*writer) && colour_is_welcome()),
       slow_sink_(slow_sink),
       writer_(std::move(writer)) {}
@@ -42,10 +54,11 @@ Output::Output(const Options& options, SlowSink slow_sink, std::unique_ptr<Write
 OutputChannel Output::add_channel(const std::vector<std::string>* interfaces) {
   LineBuffers& lines = writer_->add_worker(LineBufferOptions{.slow_sink = slow_sink_});
   if (format_ == Format::kText) {
-    const TextOptions options{.records = records_, .redact = redact_, .colour = colour_, .width = 0};
-    return {&lines, std::make_unique<TextEncoder>(options, lines)};
+    TextOptions options{.records = records_, .redaction = redaction_, .colour = colour_, .width = 0};
+    return {&lines, std::make_unique<TextEncoder>(std::move(options), lines)};
   }
-  EcsOptions options{.records = records_, .headers = headers_, .redact = redact_, .interfaces = interfaces};
+  EcsOptions options{
+      .records = records_, .headers = headers_, .redaction = redaction_, .interfaces = interfaces};
   return {&lines, std::make_unique<EcsEncoder>(std::move(options), lines)};
 }
 

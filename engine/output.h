@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/console.h"
 #include "engine/options.h"
 #include "exporters/line_buffers.h"
 #include "exporters/record_encoder.h"
+#include "exporters/redaction.h"
 #include "exporters/writer.h"
 
 namespace tapline {
@@ -19,11 +21,12 @@ struct OutputChannel {
   std::unique_ptr<RecordEncoder> encoder;
 };
 
-// Opens the sink, and decides the format where the user did not: text for a person at a terminal. Every error
-// is kInvalidArgument: the user named something that cannot be written to.
+// Opens the sink, reads the key of redaction, and decides the format where the user did not: text for a
+// person at a terminal. Every error is kInvalidArgument: the user named something that cannot be written to,
+// or holds no key.
 class Output {
  public:
-  static absl::StatusOr<Output> open(const Options& options, SlowSink slow_sink);
+  static absl::StatusOr<Output> open(const Options& options, SlowSink slow_sink, const Console& console);
 
   // `interfaces`, which may be null and may grow, must outlive the channel. REQUIRES: the writer is not
   // started.
@@ -33,12 +36,12 @@ class Output {
   const Writer& writer() const { return *writer_; }
 
  private:
-  Output(const Options& options, SlowSink slow_sink, std::unique_ptr<Writer> writer);
+  Output(const Options& options, Redaction redaction, SlowSink slow_sink, std::unique_ptr<Writer> writer);
 
   Format format_;
   RecordSet records_;
   HeaderPolicy headers_;
-  bool redact_;
+  Redaction redaction_;
   bool colour_;
   SlowSink slow_sink_;
   std::unique_ptr<Writer> writer_;

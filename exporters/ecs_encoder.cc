@@ -95,8 +95,9 @@ void EcsEncoder::write_pieces(RedactionRule rule, std::string_view text, bool fo
     if (!folded) return json_.text(kept);
     for_each_unfolded(kept, [this](std::string_view part) { json_.text(part); });
   };
-  if (!options_.redact || rule == RedactionRule::kNone) return keep(text);
-  for_each_piece(rule, text, keep, [this](std::string_view) { json_.text(kRedacted); });
+  options_.redaction.for_each_piece(rule, text, keep, [this, folded](std::string_view secret) {
+    json_.text(options_.redaction.mark(secret, folded).view());
+  });
 }
 
 void EcsEncoder::write_wire(RedactionRule rule, std::string_view text) {

@@ -23,7 +23,7 @@ namespace tapline {
 struct EcsOptions {
   RecordSet records = RecordSet::defaults();
   HeaderPolicy headers = HeaderPolicy::common();
-  bool redact = true;  // credentials, cookies and passwords in URLs
+  Redaction redaction{};
   // Packet::interface indexes it. Null, or an index past its end: records name no interface. May grow between
   // calls (a pcapng file names its interfaces as it goes).
   const std::vector<std::string>* interfaces = nullptr;

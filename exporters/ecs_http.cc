@@ -48,9 +48,8 @@ void EcsEncoder::on_transaction(const TransactionEvent& event) {
 // UTF-8, and that is quickly seen.
 bool EcsEncoder::shown_is_utf8(RedactionRule rule, std::string_view text) const {
   if (is_utf8(text)) return true;
-  if (!options_.redact) return false;
   bool all = true;
-  for_each_piece(
+  options_.redaction.for_each_piece(
       rule, text, [&](std::string_view kept) { all = all && is_utf8(kept); }, [](std::string_view) {});
   return all;
 }

@@ -1,6 +1,8 @@
 #include "exporters/redaction.h"
 
 #include <algorithm>
+#include <cassert>
+#include <utility>
 
 namespace tapline {
 namespace {
@@ -83,6 +85,37 @@ SecretSpan next_secret(RedactionRule rule, std::string_view text, std::size_t fr
       return from == 0 ? cookie_value(text, 0) : SecretSpan{};
   }
   return {};
+}
+
+void RedactionMark::add(std::string_view part) {
+  assert(size_ + part.size() <= text_.size());
+  std::copy(part.begin(), part.end(), text_.begin() + static_cast<std::ptrdiff_t>(size_));
+  size_ += part.size();
+}
+
+Redaction Redaction::keyed(KeyedHash hash) {
+  Redaction redaction;
+  redaction.hash_ = std::move(hash);
+  return redaction;
+}
+
+Redaction Redaction::off() {
+  Redaction redaction;
+  redaction.hides_ = false;
+  return redaction;
+}
+
+RedactionMark Redaction::mark(std::string_view secret, bool folded) const {
+  RedactionMark mark;
+  if (!hash_) {
+    mark.add("[redacted]");
+    return mark;
+  }
+  const std::array digits = hash_->of(secret, folded);
+  mark.add("[hmac:");
+  mark.add({digits.data(), digits.size()});
+  mark.add("]");
+  return mark;
 }
 
 }  // namespace tapline

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "exporters/address_text.h"
 #include "exporters/event_names.h"
 #include "exporters/human_units.h"
 #include "exporters/message_scan.h"
-#include "exporters/redaction.h"
 #include "exporters/url.h"
 
 namespace tapline {
@@ -58,10 +58,11 @@ void put_count(TerminalLine& line, std::uint64_t n, std::string_view what) {
 // Calls `emit(view)` for the pieces of what stands for the URL in a line: all of it where the host is known,
 // else the target.
 template <typename Emit>
-void for_each_url_piece(const MessageView& request, bool redact, Emit emit) {
+void for_each_url_piece(const MessageView& request, const Redaction& redaction, Emit emit) {
   const auto pieces = [&](RedactionRule rule, std::string_view text) {
-    if (!redact) return emit(text);
-    for_each_piece(rule, text, emit, [&](std::string_view) { emit(kRedacted); });
+    redaction.for_each_piece(rule, text, emit, [&](std::string_view secret) {
+      emit(redaction.mark(secret, /*folded=*/false).view());
+    });
   };
   const RequestUrl url =
       request_url(request.method, request.target, value_of(find_header(request, KnownHeader::kHost)));
@@ -75,7 +76,7 @@ void for_each_url_piece(const MessageView& request, bool redact, Emit emit) {
 }  // namespace
 
 TextEncoder::TextEncoder(TextOptions options, LineOutput& out)
-    : options_(options), line_(out, options.colour) {}
+    : options_(std::move(options)), line_(out, options_.colour) {}
 
 void TextEncoder::begin_line(std::int64_t time) {
   constexpr std::size_t kMilliseconds = 12;  // characters of 13:46:42.145
@@ -161,12 +162,13 @@ void TextEncoder::write_url(const TransactionEvent& event) {
   bool cut = false;
   if (options_.width != 0) {
     std::size_t columns = 0;
-    for_each_url_piece(*event.request, options_.redact,
+    for_each_url_piece(*event.request, options_.redaction,
                        [&](std::string_view piece) { columns += columns_of_wire(piece); });
     cut = line_.column() + columns > options_.width;
     if (cut) line_.set_limit(options_.width - 1);
   }
-  for_each_url_piece(*event.request, options_.redact, [&](std::string_view piece) { line_.put_wire(piece); });
+  for_each_url_piece(*event.request, options_.redaction,
+                     [&](std::string_view piece) { line_.put_wire(piece); });
   if (cut) line_.put(kEllipsis);
 }
 

@@ -8,6 +8,7 @@
 #include "exporters/line_output.h"
 #include "exporters/record_encoder.h"
 #include "exporters/record_set.h"
+#include "exporters/redaction.h"
 #include "exporters/terminal_line.h"
 #include "exporters/time_text.h"
 
@@ -15,7 +16,7 @@ namespace tapline {
 
 struct TextOptions {
   RecordSet records = RecordSet::defaults();
-  bool redact = true;       // passwords in URLs
+  Redaction redaction{};    // of URLs
   bool colour = false;      // SGR escape sequences
   std::uint32_t width = 0;  // columns that a line may take: a longer URL is cut, with an ellipsis; 0: never
 };

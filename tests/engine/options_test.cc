@@ -42,6 +42,7 @@ TEST(Options, DefaultsAreThoseOfTheContract) {
   EXPECT_TRUE(options.headers.selects("Host"));
   EXPECT_FALSE(options.headers.selects("Cookie"));
   EXPECT_TRUE(options.redact);
+  EXPECT_FALSE(options.redact_key);
   EXPECT_FALSE(options.workers);
   EXPECT_FALSE(options.count);
   EXPECT_FALSE(options.duration);
@@ -102,10 +103,12 @@ TEST(Options, EveryOptionIsUnderstood) {
   EXPECT_EQ(live.stats_interval, 5'000'000'000);
   EXPECT_TRUE(live.verbose);
 
-  const Options file = accepted({"--read", "-", "--output", "-", "--format", "text", "-q"});
+  const Options file =
+      accepted({"--read", "-", "--output", "-", "--format", "text", "--redact-key", "/etc/key", "-q"});
   EXPECT_EQ(file.read, "-");
   EXPECT_EQ(file.output, "-");
   EXPECT_EQ(file.format, Format::kText);
+  EXPECT_EQ(file.redact_key, "/etc/key");
   EXPECT_TRUE(file.quiet);
 }
 
@@ -159,6 +162,8 @@ TEST(Options, MessagesNameTheOptionAndWhatIsWrong) {
       {{"--max-head", "1GiB"}, "out of bounds"},
       {{"--elide-bodies", "on"}, "use 'off'"},
       {{"--elide-bodies", "maybe"}, "neither 'on' nor 'off'"},
+      {{"--redact-key", ""}, "needs a name"},
+      {{"--redact-key", "k", "--no-redact"}, "--no-redact and --redact-key exclude each other"},
       {{"-q", "-v"}, "-q and -v exclude each other"},
   };
   for (const Refused& refused : table) {

@@ -14,10 +14,10 @@ namespace {
 
 using nlohmann::json;
 
-EcsOptions with_headers(HeaderPolicy policy, bool redact = true) {
+EcsOptions with_headers(HeaderPolicy policy, Redaction redaction = {}) {
   EcsOptions options;
   options.headers = std::move(policy);
-  options.redact = redact;
+  options.redaction = std::move(redaction);
   return options;
 }
 
@@ -230,7 +230,7 @@ TEST(EcsHttp, SecretsAreHiddenEverywhereUnlessAskedFor) {
   EXPECT_EQ(record["http"]["request"]["headers"][7][1], "Bearer [redacted]");
   EXPECT_EQ(record["http"]["response"]["headers"][0][1], "sid=[redacted]; Path=/; HttpOnly");
 
-  const json shown = record_of(sample, with_headers(HeaderPolicy::all(), false));
+  const json shown = record_of(sample, with_headers(HeaderPolicy::all(), Redaction::off()));
   EXPECT_EQ(shown["url"]["full"], "http://user:hunter2@h/p?u=ftp://v:hunter2@i/");
   EXPECT_EQ(shown["http"]["request"]["headers"][2][1], "sid=hunter2; hunter2");
 }
@@ -311,7 +311,7 @@ TEST(EcsHttp, BytesInsideWhatIsRedactedDoNotCount) {
   const json record = record_of(sample, with_headers(HeaderPolicy::all()));
   EXPECT_FALSE(record.contains("encoding"));
   EXPECT_EQ(record["http"]["request"]["headers"][0][1], "a=[redacted]; café=[redacted]");
-  EXPECT_EQ(record_of(sample, with_headers(HeaderPolicy::all(), false))["encoding"], "latin1");
+  EXPECT_EQ(record_of(sample, with_headers(HeaderPolicy::all(), Redaction::off()))["encoding"], "latin1");
 }
 
 TEST(EcsHttp, AllBytesOfAllLengthsComeThrough) {

@@ -8,11 +8,11 @@
 namespace tapline {
 namespace {
 
-std::string redacted(RedactionRule rule, std::string_view text) {
+std::string redacted(RedactionRule rule, std::string_view text, const Redaction& redaction = {}) {
   std::string shown;
-  for_each_piece(
+  redaction.for_each_piece(
       rule, text, [&](std::string_view kept) { shown += kept; },
-      [&](std::string_view) { shown += kRedacted; });
+      [&](std::string_view secret) { shown += redaction.mark(secret, false).view(); });
   return shown;
 }
 
@@ -100,6 +100,58 @@ TEST(Redaction, PasswordsInAnAuthorityAlone) {
   EXPECT_EQ(redacted(RedactionRule::kAuthority, ""), "");
 }
 
+std::string hash_of(std::string_view key, std::string_view text, bool folded = false) {
+  const std::array digits = KeyedHash(key).of(text, folded);
+  return {digits.begin(), digits.end()};
+}
+
+TEST(KeyedHash, IsTheBeginningOfTheStandardsHmac) {
+  // RFC 4231 sections 4.2 to 4.8: keys shorter and longer than a block of the hash.
+  EXPECT_EQ(hash_of(std::string(20, '\x0b'), "Hi There"), "b0344c61d8db3853");
+  EXPECT_EQ(hash_of("Jefe", "what do ya want for nothing?"), "5bdcc146bf60754e");
+  EXPECT_EQ(hash_of(std::string(20, '\xaa'), std::string(50, '\xdd')), "773ea91e36800e46");
+  EXPECT_EQ(hash_of(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First"),
+            "60e431591ee0b67f");
+  // Python: hmac.new(b"k", b"", "sha256").hexdigest()[:16]
+  EXPECT_EQ(hash_of("k", ""), "8bb990c40a7d61cb");
+}
+
+TEST(KeyedHash, EachByteOfTheKeyCounts) {
+  EXPECT_NE(hash_of("key", "secret"), hash_of("key\n", "secret"));
+  EXPECT_NE(hash_of("key", "secret"), hash_of("key2", "secret"));
+  EXPECT_NE(hash_of("key", "secret"), hash_of(std::string_view("key\0x", 5), "secret"));
+}
+
+TEST(KeyedHash, AFoldedSecretHashesAsItIsShown) {
+  EXPECT_EQ(hash_of("key", "one\r\n two \n\tthree", true), hash_of("key", "one two three"));
+  EXPECT_NE(hash_of("key", "one\r\n two", false), hash_of("key", "one two"));
+}
+
+TEST(Redaction, WithAKeyEveryFormShowsAHashInstead) {
+  const Redaction redaction = Redaction::keyed(KeyedHash("0123456789abcdef"));
+  const std::string mark = "[hmac:" + hash_of("0123456789abcdef", "hunter2") + "]";
+  const std::string empty = "[hmac:" + hash_of("0123456789abcdef", "") + "]";
+  ASSERT_EQ(mark.size(), 6u + 16 + 1);
+  const auto shown = [&](RedactionRule rule, std::string_view text) {
+    return redacted(rule, text, redaction);
+  };
+  EXPECT_EQ(shown(RedactionRule::kCredentials, "Basic hunter2"), "Basic " + mark);
+  EXPECT_EQ(shown(RedactionRule::kCredentials, "hunter2"), mark);
+  EXPECT_EQ(shown(RedactionRule::kCookie, "sid=hunter2; hunter2; x="),
+            "sid=" + mark + "; " + mark + "; x=" + empty);
+  EXPECT_EQ(shown(RedactionRule::kSetCookie, "sid=hunter2; Path=/"), "sid=" + mark + "; Path=/");
+  EXPECT_EQ(shown(RedactionRule::kUrl, "http://u:hunter2@h/"), "http://u:" + mark + "@h/");
+  EXPECT_EQ(shown(RedactionRule::kAuthority, "u:hunter2@h"), "u:" + mark + "@h");
+  EXPECT_EQ(shown(RedactionRule::kNone, "hunter2"), "hunter2");
+}
+
+TEST(Redaction, OffHidesNothing) {
+  for (const auto rule : {RedactionRule::kUrl, RedactionRule::kAuthority, RedactionRule::kCredentials,
+                          RedactionRule::kCookie, RedactionRule::kSetCookie}) {
+    EXPECT_EQ(redacted(rule, "a://u:p@h b=c", Redaction::off()), "a://u:p@h b=c");
+  }
+}
+
 TEST(Redaction, RuleOfEachHeader) {
   EXPECT_EQ(redaction_rule(KnownHeader::kAuthorization), RedactionRule::kCredentials);
   EXPECT_EQ(redaction_rule(KnownHeader::kProxyAuthorization), RedactionRule::kCredentials);
@@ -119,7 +171,7 @@ TEST(Redaction, PiecesMakeUpTheTextWhateverItIs) {
                             RedactionRule::kCredentials, RedactionRule::kCookie, RedactionRule::kSetCookie}) {
       std::string whole;
       const auto append = [&](std::string_view piece) { whole += piece; };
-      for_each_piece(rule, text, append, append);
+      Redaction().for_each_piece(rule, text, append, append);
       ASSERT_EQ(whole, text);
     }
   }

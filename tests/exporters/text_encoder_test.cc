@@ -96,7 +96,8 @@ TEST(Text, PasswordsAreHidden) {
   TransactionSample sample;
   sample.request.target = "http://u:hunter2@h/";
   EXPECT_NE(line_of(sample).find("http://u:[redacted]@h/\n"), std::string::npos);
-  EXPECT_NE(line_of(sample, {.redact = false}).find("http://u:hunter2@h/\n"), std::string::npos);
+  EXPECT_NE(line_of(sample, {.redaction = Redaction::off()}).find("http://u:hunter2@h/\n"),
+            std::string::npos);
   sample.request.method = "CONNECT";
   sample.request.target = "u:hunter2@h:443";
   EXPECT_NE(line_of(sample).find(" u:[redacted]@h:443\n"), std::string::npos);
