@@ -122,6 +122,13 @@ absl::Status set_redact_key(const std::string& value, Options& options) {
   return absl::OkStatus();
 }
 
+absl::Status add_redact_query(const std::string& value, Options& options) {
+  absl::StatusOr<QueryNames> names = parse_query_names(value);
+  if (!names.ok()) return names.status();
+  options.redact_query.insert(options.redact_query.end(), names->begin(), names->end());
+  return absl::OkStatus();
+}
+
 absl::Status set_workers(const std::string& value, Options& options) {
   std::uint64_t count = 0;
   absl::Status status = set_count(value, 1, 256, count);
@@ -238,6 +245,11 @@ constexpr std::array kValueOptions = {
                  "the key is all of FILE, a newline at its end included\n"
                  "(default: [redacted])"},
                 set_redact_key},
+    ValueOption{{"--redact-query", "NAME,...", kOutput,
+                 "redact the values of these query parameters, too, in the\n"
+                 "request's URL and in those that header values hold"},
+                add_redact_query,
+                true},
     ValueOption{{"--stats-interval", "TIME", kOutput,
                  "write a stats record this often, and at the end\n(default: 10s, with --records stats)"},
                 set_stats_interval},
@@ -306,6 +318,9 @@ absl::Status check_together(Options& options) {
     return wrong("--user is for live capture; reading a file needs no privilege");
   if (!options.redact && options.redact_key) {
     return wrong("--no-redact and --redact-key exclude each other: show secrets, or hash them");
+  }
+  if (!options.redact && !options.redact_query.empty()) {
+    return wrong("--no-redact and --redact-query exclude each other: show everything, or hide some");
   }
   if (options.quiet && options.verbose) return wrong("-q and -v exclude each other");
   if (options.ring.block_size > options.ring.ring_size / 2) {

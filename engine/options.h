@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "engine/packet_ring.h"
 #include "exporters/header_policy.h"
+#include "exporters/query_parameters.h"
 #include "exporters/record_set.h"
 #include "flows/flow_processor.h"
 #include "flows/port_set.h"
@@ -30,6 +31,7 @@ struct Options {
   HeaderPolicy headers = HeaderPolicy::common();
   bool redact = true;
   std::optional<std::string> redact_key;  // a file
+  QueryNames redact_query;
   std::optional<unsigned> workers;
   std::optional<std::uint64_t> count;                               // frames
   std::optional<std::int64_t> duration;                             // ns

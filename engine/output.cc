@@ -23,10 +23,14 @@ bool colour_is_welcome() {
 
 absl::StatusOr<Redaction> redaction_of(const Options& options, const Console& console) {
   if (!options.redact) return Redaction::off();
-  if (!options.redact_key) return Redaction();
-  absl::StatusOr<std::string> key = read_redact_key(*options.redact_key, console);
-  if (!key.ok()) return key.status();
-  return Redaction::keyed(KeyedHash(*key));
+  Redaction redaction;
+  if (options.redact_key) {
+    absl::StatusOr<std::string> key = read_redact_key(*options.redact_key, console);
+    if (!key.ok()) return key.status();
+    redaction = Redaction::keyed(KeyedHash(*key));
+  }
+  redaction.add_query_names(options.redact_query);
+  return redaction;
 }
 
 }  // namespace

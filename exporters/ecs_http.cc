@@ -37,7 +37,7 @@ void EcsEncoder::on_transaction(const TransactionEvent& event) {
     json_.key("user_agent");
     json_.begin_object();
     json_.key("original");
-    write_wire(RedactionRule::kUrl, *request_.user_agent);
+    write_wire(RedactionRule::kText, *request_.user_agent);
     json_.end_object();
   }
   write_timing(event);
@@ -69,7 +69,7 @@ bool EcsEncoder::wire_strings_are_utf8(const TransactionEvent& event, const Requ
   if (event.request == nullptr) return true;
   return is_utf8(event.request->method) && shown_is_utf8(redaction_rule(url.form), event.request->target) &&
          shown_is_utf8(RedactionRule::kAuthority, url.authority) &&
-         shown_is_utf8(RedactionRule::kUrl, value_of(request_.user_agent)) &&
+         shown_is_utf8(RedactionRule::kText, value_of(request_.user_agent)) &&
          shown_is_utf8(RedactionRule::kUrl, value_of(request_.referer));
 }
 
@@ -118,7 +118,7 @@ void EcsEncoder::write_url(const RequestUrl& url, std::string_view target) {
   }
   if (url.query) {
     json_.key("query");
-    write_wire(RedactionRule::kUrl, *url.query);
+    write_wire(RedactionRule::kQuery, *url.query);
   }
   if (url.has_full()) {
     json_.key("full");

@@ -27,6 +27,8 @@ KnownHeader known_header(std::string_view name) {
       return if_equal(name, "cookie", KnownHeader::kCookie);
     case 7:
       return if_equal(name, "referer", KnownHeader::kReferer);
+    case 8:
+      return if_equal(name, "location", KnownHeader::kLocation);
     case 9:
       return if_equal(name, "forwarded", KnownHeader::kForwarded);
     case 10:
@@ -39,7 +41,8 @@ KnownHeader known_header(std::string_view name) {
     case 15:
       return if_equal(name, "x-forwarded-for", KnownHeader::kXForwardedFor);
     case 16:
-      return if_equal(name, "content-encoding", KnownHeader::kContentEncoding);
+      return lower(name[8]) == 'e' ? if_equal(name, "content-encoding", KnownHeader::kContentEncoding)
+                                   : if_equal(name, "content-location", KnownHeader::kContentLocation);
     case 19:
       return if_equal(name, "proxy-authorization", KnownHeader::kProxyAuthorization);
     default:

@@ -11,6 +11,7 @@ enum class KnownHeader : std::uint8_t {
   kHost,
   kCookie,
   kReferer,
+  kLocation,
   kForwarded,
   kSetCookie,
   kUserAgent,
@@ -18,6 +19,7 @@ enum class KnownHeader : std::uint8_t {
   kAuthorization,
   kXForwardedFor,
   kContentEncoding,
+  kContentLocation,
   kProxyAuthorization,
 };
 

@@ -47,6 +47,38 @@ SecretSpan cookie_value(std::string_view text, std::size_t from) {
   return {equals == npos ? begin : begin + equals + 1, end};
 }
 
+bool may_hold_urls(RedactionRule rule) {
+  return rule == RedactionRule::kUrl || rule == RedactionRule::kQuery || rule == RedactionRule::kText ||
+         rule == RedactionRule::kAuthority;
+}
+
+QueryScope scope_of(RedactionRule rule) {
+  if (rule == RedactionRule::kText) return QueryScope::kText;
+  return rule == RedactionRule::kQuery ? QueryScope::kQuery : QueryScope::kUrl;
+}
+
+// The first secret that begins at or behind `from`, which is 0 or the end of the one before; query parameters
+// apart.
+SecretSpan next_by_rule(RedactionRule rule, std::string_view text, std::size_t from) {
+  switch (rule) {
+    case RedactionRule::kNone:
+      return {};
+    case RedactionRule::kUrl:
+    case RedactionRule::kQuery:
+    case RedactionRule::kText:
+      return next_in_urls(text, from);
+    case RedactionRule::kAuthority:
+      return from == 0 ? password(text, 0, text.size()) : SecretSpan{};
+    case RedactionRule::kCredentials:
+      return from == 0 ? credentials(text) : SecretSpan{};
+    case RedactionRule::kCookie:
+      return cookie_value(text, from);
+    case RedactionRule::kSetCookie:
+      return from == 0 ? cookie_value(text, 0) : SecretSpan{};
+  }
+  return {};
+}
+
 }  // namespace
 
 RedactionRule redaction_rule(KnownHeader header) {
@@ -60,8 +92,12 @@ RedactionRule redaction_rule(KnownHeader header) {
       return RedactionRule::kSetCookie;
     case KnownHeader::kHost:
       return RedactionRule::kAuthority;
-    default:
+    case KnownHeader::kReferer:
+    case KnownHeader::kLocation:
+    case KnownHeader::kContentLocation:
       return RedactionRule::kUrl;
+    default:
+      return RedactionRule::kText;
   }
 }
 
@@ -69,22 +105,29 @@ RedactionRule redaction_rule(TargetForm form) {
   return form == TargetForm::kAuthority ? RedactionRule::kAuthority : RedactionRule::kUrl;
 }
 
-SecretSpan next_secret(RedactionRule rule, std::string_view text, std::size_t from) {
-  switch (rule) {
-    case RedactionRule::kNone:
-      return {};
-    case RedactionRule::kUrl:
-      return next_in_urls(text, from);
-    case RedactionRule::kAuthority:
-      return from == 0 ? password(text, 0, text.size()) : SecretSpan{};
-    case RedactionRule::kCredentials:
-      return from == 0 ? credentials(text) : SecretSpan{};
-    case RedactionRule::kCookie:
-      return cookie_value(text, from);
-    case RedactionRule::kSetCookie:
-      return from == 0 ? cookie_value(text, 0) : SecretSpan{};
+SecretScan::SecretScan(RedactionRule rule, std::string_view text, const QueryNames& names)
+    : rule_(rule),
+      text_(text),
+      parameters_(names, scope_of(rule), text),
+      own_(next_by_rule(rule, text, 0)),
+      parameter_(may_hold_urls(rule) ? parameters_.next() : SecretSpan{}) {}
+
+// Secrets of the two kinds may overlap (a parameter's value is a URL whose password holds '&'): what either
+// hides is hidden, as one.
+SecretSpan SecretScan::next() {
+  SecretSpan span;
+  span.begin = span.end = std::min(own_.begin, parameter_.begin);
+  if (span.begin == SecretSpan::kNone) return span;
+  while (std::min(own_.begin, parameter_.begin) <= span.end) {
+    if (own_.begin <= parameter_.begin) {
+      span.end = std::max(span.end, own_.end);
+      own_ = next_by_rule(rule_, text_, own_.end);
+    } else {
+      span.end = std::max(span.end, parameter_.end);
+      parameter_ = parameters_.next();
+    }
   }
-  return {};
+  return span;
 }
 
 void RedactionMark::add(std::string_view part) {

@@ -10,6 +10,8 @@
 
 #include "exporters/header_names.h"
 #include "exporters/keyed_hash.h"
+#include "exporters/query_parameters.h"
+#include "exporters/secret_span.h"
 #include "exporters/url.h"
 
 namespace tapline {
@@ -17,8 +19,12 @@ namespace tapline {
 // Where in a string the secrets are.
 enum class RedactionRule : std::uint8_t {
   kNone,  // nowhere
-  kUrl,   // passwords in the userinfo of URLs, wherever in the string one stands (RFC 3986 section 3.2.1)
-  kAuthority,    // the same, of a string that is a URL's authority alone
+  // These four: passwords in the userinfo of URLs, wherever in the string one stands (RFC 3986
+  // section 3.2.1), and the values of the query parameters that were asked for.
+  kUrl,          // the string is a URL
+  kQuery,        // a URL's query without its '?'
+  kText,         // URLs may stand in it
+  kAuthority,    // a URL's authority
   kCredentials,  // all but the authentication scheme (RFC 9110 section 11.4)
   kCookie,       // each cookie's value; the whole of a cookie without a name (RFC 6265 section 4.2)
   kSetCookie,    // the cookie's value, while its attributes stay (RFC 6265 section 4.1)
@@ -27,13 +33,21 @@ enum class RedactionRule : std::uint8_t {
 RedactionRule redaction_rule(KnownHeader header);
 RedactionRule redaction_rule(TargetForm form);  // of a request target
 
-struct SecretSpan {
-  static constexpr std::size_t kNone = std::string_view::npos;
-  std::size_t begin = kNone, end = kNone;  // may be empty: an empty password is a secret as well
-};
+// Walks over the secrets of a text, in time linear to its size whatever it holds.
+class SecretScan {
+ public:
+  // Both must outlive the scan.
+  SecretScan(RedactionRule rule, std::string_view text, const QueryNames& names);
 
-// The first secret of `text` that begins at or behind `from`, which is 0 or the end of the secret before.
-SecretSpan next_secret(RedactionRule rule, std::string_view text, std::size_t from);
+  // The next secret, behind the one before and apart from it.
+  SecretSpan next();
+
+ private:
+  const RedactionRule rule_;
+  const std::string_view text_;
+  ParameterScan parameters_;
+  SecretSpan own_, parameter_;  // the next by the rule alone, and of the parameters
+};
 
 // What a record shows in place of a secret: printable ASCII that needs no escapes.
 class RedactionMark {
@@ -59,16 +73,17 @@ class Redaction {
   // Nothing is hidden.
   static Redaction off();
 
-  bool hides() const { return hides_; }
+  // Hides the values of these parameters, too.
+  void add_query_names(const QueryNames& names) { names_.insert(names_.end(), names.begin(), names.end()); }
 
   // Calls `keep(view)` for what may be shown and `secret(view)` for what must not, in order, until the text
   // is used up. Pieces are cut at ASCII characters only, so that those of UTF-8 text are UTF-8.
   template <typename Keep, typename Secret>
   void for_each_piece(RedactionRule rule, std::string_view text, Keep keep, Secret secret) const {
+    if (!hides_) return keep(text);
+    SecretScan scan(rule, text, names_);
     std::size_t from = 0;
-    while (hides_) {
-      const SecretSpan span = next_secret(rule, text, from);
-      if (span.begin == SecretSpan::kNone) break;
+    for (SecretSpan span = scan.next(); span.begin != SecretSpan::kNone; span = scan.next()) {
       keep(text.substr(from, span.begin - from));
       secret(text.substr(span.begin, span.end - span.begin));
       from = span.end;
@@ -82,6 +97,7 @@ class Redaction {
  private:
   bool hides_ = true;
   std::optional<KeyedHash> hash_;
+  QueryNames names_;
 };
 
 }  // namespace tapline

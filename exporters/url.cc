@@ -44,11 +44,13 @@ void set_authority(std::string_view text, RequestUrl& url) {
   if (domain_end != npos) url.port = parse_port(host_port.substr(domain_end + 1));
 }
 
+// A '#' should not be in a target; where one is, a '?' behind it begins no query (RFC 3986 section 3.5).
 void set_rest(std::string_view rest, RequestUrl& url) {
   url.rest = rest;
-  const std::size_t mark = rest.find('?');
-  url.path = rest.substr(0, mark);
-  if (mark != npos) url.query = rest.substr(mark + 1);
+  const std::size_t mark = rest.find_first_of("?#");
+  const bool has_query = mark != npos && rest[mark] == '?';
+  url.path = has_query ? rest.substr(0, mark) : rest;
+  if (has_query) url.query = rest.substr(mark + 1);
 }
 
 }  // namespace

@@ -43,6 +43,7 @@ TEST(Options, DefaultsAreThoseOfTheContract) {
   EXPECT_FALSE(options.headers.selects("Cookie"));
   EXPECT_TRUE(options.redact);
   EXPECT_FALSE(options.redact_key);
+  EXPECT_TRUE(options.redact_query.empty());
   EXPECT_FALSE(options.workers);
   EXPECT_FALSE(options.count);
   EXPECT_FALSE(options.duration);
@@ -104,11 +105,13 @@ TEST(Options, EveryOptionIsUnderstood) {
   EXPECT_TRUE(live.verbose);
 
   const Options file =
-      accepted({"--read", "-", "--output", "-", "--format", "text", "--redact-key", "/etc/key", "-q"});
+      accepted({"--read", "-", "--output", "-", "--format", "text", "--redact-key", "/etc/key",
+                "--redact-query", "token,api%20key", "--redact-query", "sig", "-q"});
   EXPECT_EQ(file.read, "-");
   EXPECT_EQ(file.output, "-");
   EXPECT_EQ(file.format, Format::kText);
   EXPECT_EQ(file.redact_key, "/etc/key");
+  EXPECT_EQ(file.redact_query, (QueryNames{"token", "api key", "sig"}));
   EXPECT_TRUE(file.quiet);
 }
 
@@ -164,6 +167,9 @@ TEST(Options, MessagesNameTheOptionAndWhatIsWrong) {
       {{"--elide-bodies", "maybe"}, "neither 'on' nor 'off'"},
       {{"--redact-key", ""}, "needs a name"},
       {{"--redact-key", "k", "--no-redact"}, "--no-redact and --redact-key exclude each other"},
+      {{"--redact-query", "token,"}, "--redact-query: '' is no name of a query parameter"},
+      {{"--redact-query", "token=1"}, "'token=1' is no name"},
+      {{"--redact-query", "token", "--no-redact"}, "--no-redact and --redact-query exclude each other"},
       {{"-q", "-v"}, "-q and -v exclude each other"},
   };
   for (const Refused& refused : table) {

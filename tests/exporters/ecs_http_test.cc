@@ -235,6 +235,37 @@ TEST(EcsHttp, SecretsAreHiddenEverywhereUnlessAskedFor) {
   EXPECT_EQ(shown["http"]["request"]["headers"][2][1], "sid=hunter2; hunter2");
 }
 
+TEST(EcsHttp, ListedQueryParametersAreHiddenWhereverTheUrlGoes) {
+  TransactionSample sample;
+  sample.request.target = "/p?u=1&token=hunter2&v=2";
+  sample.request_headers = {{"Host", "h"},
+                            {"Referer", "http://r/?%74oken=hunter2"},
+                            {"User-Agent", "bot (+http://r/?token=hunter2 )"},
+                            {"X-Original-URL", "/p?token=hunter2"}};
+  sample.response_headers = {{"Location", "/q?token=hunter2 hunter2"},
+                             {"Content-Location", "/q#token=hunter2&x"},
+                             {"Link", "</q?token=hunter2>; rel=next"}};
+  Redaction redaction;
+  redaction.add_query_names({"token"});
+  const std::string line = line_of(sample, with_headers(HeaderPolicy::all(), redaction));
+  EXPECT_EQ(line.find("hunter2"), std::string::npos) << line;
+  const json record = json::parse(line);
+  EXPECT_EQ(record["url"], (json{{"original", "/p?u=1&token=[redacted]&v=2"},
+                                 {"scheme", "http"},
+                                 {"domain", "h"},
+                                 {"path", "/p"},
+                                 {"query", "u=1&token=[redacted]&v=2"},
+                                 {"full", "http://h/p?u=1&token=[redacted]&v=2"}}));
+  EXPECT_EQ(record["http"]["request"]["referrer"], "http://r/?%74oken=[redacted]");
+  EXPECT_EQ(record["http"]["response"]["headers"],
+            json::parse(R"([["Location","/q?token=[redacted]"],["Content-Location","/q#token=[redacted]&x"],
+                            ["Link","</q?token=[redacted]>; rel=next"]])"));
+  // A value that begins in front of '?' must not go on behind it.
+  sample.request.target = "/p#token=hunter2?hunter2";
+  EXPECT_EQ(line_of(sample, with_headers(HeaderPolicy::none(), redaction)).find("hunter2"),
+            std::string::npos);
+}
+
 TEST(EcsHttp, ConnectAndHostWithUserInfo) {
   TransactionSample sample;
   sample.request.method = "CONNECT";

@@ -99,6 +99,10 @@ TEST(KnownHeader, InAnyCaseAndWithWhiteSpaceBehind) {
   EXPECT_EQ(known_header("Cookie"), KnownHeader::kCookie);
   EXPECT_EQ(known_header("set-cookie"), KnownHeader::kSetCookie);
   EXPECT_EQ(known_header("User-Agent"), KnownHeader::kUserAgent);
+  EXPECT_EQ(known_header("Location"), KnownHeader::kLocation);
+  EXPECT_EQ(known_header("CONTENT-LOCATION"), KnownHeader::kContentLocation);
+  EXPECT_EQ(known_header("Content-Encoding"), KnownHeader::kContentEncoding);
+  EXPECT_EQ(known_header("content-escoding"), KnownHeader::kOther);
   EXPECT_EQ(known_header("cookies"), KnownHeader::kOther);
   EXPECT_EQ(known_header("Cook1e"), KnownHeader::kOther);
   EXPECT_EQ(known_header(""), KnownHeader::kOther);

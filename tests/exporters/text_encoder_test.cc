@@ -103,6 +103,19 @@ TEST(Text, PasswordsAreHidden) {
   EXPECT_NE(line_of(sample).find(" u:[redacted]@h:443\n"), std::string::npos);
 }
 
+TEST(Text, ListedQueryParametersAreHidden) {
+  TransactionSample sample;
+  sample.request.target = "/?token=hunter2";
+  TextOptions options;
+  options.redaction.add_query_names({"token"});
+  EXPECT_NE(line_of(sample, options).find("http://127.0.0.1/?token=[redacted]\n"), std::string::npos);
+  options.redaction = Redaction::keyed(KeyedHash("Jefe"));
+  options.redaction.add_query_names({"token"});
+  sample.request_headers.clear();
+  sample.request.target = "/?token=what do ya want for nothing?";  // RFC 4231 section 4.3
+  EXPECT_NE(line_of(sample, options).find(" /?token=[hmac:5bdcc146bf60754e]\n"), std::string::npos);
+}
+
 TEST(Text, LongUrlsAreCutAtTheWidth) {
   TransactionSample sample;
   sample.request.target = "/0123456789";

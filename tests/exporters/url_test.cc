@@ -75,6 +75,8 @@ TEST(RequestUrl, AbsoluteFormOverrulesHost) {
            {"GET", "http://a?q", "", kForm, "http", "a", -1, "", "q", "http://a?q"},
            {"GET", "http://u:p@[::1]:1/", "", kForm, "http", "[::1]", 1, "/", kNoQuery,
             "http://u:p@[::1]:1/"},
+           {"GET", "http://a/x?y#z?", "", kForm, "http", "a", -1, "/x", "y#z?", "http://a/x?y#z?"},
+           {"GET", "http://a/x#y?z", "", kForm, "http", "a", -1, "/x#y?z", kNoQuery, "http://a/x#y?z"},
            {"GET", "http:///x", "b", kForm, "http", "", -1, "/x", kNoQuery, ""},
        }) {
     expect_url(c);
