@@ -233,8 +233,9 @@ constexpr std::array kValueOptions = {
                  "(default: ecs; text when standard output is a terminal)"},
                 set_format},
     ValueOption{{"--records", "LIST", kOutput,
-                 "any of http, opened, established, half-closed, closed, stats,\n"
-                 "and connection for the middle four\n"
+                 "any of http, request (as soon as its head is complete), opened,\n"
+                 "established, half-closed, closed, stats, and connection for the\n"
+                 "four steps of one\n"
                  "(default: http,connection)"},
                 set_records},
     ValueOption{

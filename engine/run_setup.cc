@@ -13,6 +13,7 @@ FlowOptions flow_options_of(const Options& options) {
   flow_options.max_flows = options.max_flows;
   flow_options.reassembly_memory = options.reassembly_memory;
   flow_options.max_head = options.max_head;
+  flow_options.tell_requests = options.records.has(RecordKind::kRequest);
   return flow_options;
 }
 

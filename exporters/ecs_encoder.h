@@ -36,6 +36,7 @@ class EcsEncoder final : public RecordEncoder {
   EcsEncoder(EcsOptions options, LineOutput& out);
 
   void on_transaction(const TransactionEvent& event) override;
+  void on_request(const RequestEvent& event) override;
   void on_connection(const ConnectionEvent& event) override;
   void on_stats(const StatsRecord& stats) override;
 
@@ -61,16 +62,24 @@ class EcsEncoder final : public RecordEncoder {
   }
 
   // ecs_http.cc: `tapline.http`.
+  // What a record of a transaction tells of it.
+  enum class Extent : std::uint8_t {
+    kRequestHead,  // a request's head: how long the request is, and how long it takes, is not known
+    kRequest,      // a whole request
+    kTransaction,
+  };
+  void write_transaction(const TransactionEvent& event, Extent extent);
   bool wire_strings_are_utf8(const TransactionEvent& event, const RequestUrl& url) const;
   bool shown_is_utf8(const MessageScan& scan) const;
   bool shown_is_utf8(RedactionRule rule, std::string_view text) const;
-  void write_transaction_event(const TransactionEvent& event);
+  void write_transaction_event(const TransactionEvent& event, Extent extent);
   void write_forwarded_ip();
   void write_url(const RequestUrl& url, std::string_view target);
-  void write_http(const TransactionEvent& event);
-  void write_request(const TransactionEvent& event);
+  void write_http(const TransactionEvent& event, Extent extent);
+  void write_request(const TransactionEvent& event, Extent extent);
   void write_response(const TransactionEvent& event);
   void write_sizes(const MessageView& message);
+  void write_packet(const MessageView& message);
   void write_mime_type(std::string_view mime_type);
   void write_headers(const MessageScan& scan, bool head_seen);
   void write_timing(const TransactionEvent& event);

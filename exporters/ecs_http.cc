@@ -1,4 +1,4 @@
-// The record `tapline.http`: one transaction.
+// The record `tapline.http`: one transaction, or its request alone.
 #include <charconv>
 
 #include "exporters/address_text.h"
@@ -11,7 +11,19 @@
 
 namespace tapline {
 void EcsEncoder::on_transaction(const TransactionEvent& event) {
-  if (!options_.records.has(RecordKind::kHttp)) return;
+  if (options_.records.has(RecordKind::kHttp)) write_transaction(event, Extent::kTransaction);
+}
+
+void EcsEncoder::on_request(const RequestEvent& event) {
+  if (!options_.records.has(RecordKind::kRequest)) return;
+  const TransactionEvent transaction{.connection = event.connection,
+                                     .number = event.number,
+                                     .request = &event.request,
+                                     .incomplete = event.incomplete};
+  write_transaction(transaction, event.whole ? Extent::kRequest : Extent::kRequestHead);
+}
+
+void EcsEncoder::write_transaction(const TransactionEvent& event, Extent extent) {
   const MessageView* request = event.request;
   request_.clear();
   response_.clear();
@@ -22,7 +34,7 @@ void EcsEncoder::on_transaction(const TransactionEvent& event) {
   json_.set_latin1(!wire_strings_are_utf8(event, url));
 
   json_.begin_object();
-  write_transaction_event(event);
+  write_transaction_event(event, extent);
   write_endpoints(event.connection, nullptr, nullptr);
   begin_network(event.connection, AppProtocol::kHttp);
   write_forwarded_ip();
@@ -32,7 +44,7 @@ void EcsEncoder::on_transaction(const TransactionEvent& event) {
   json_.end_object();
   write_observer(event.connection);
   if (request != nullptr && !request->target.empty()) write_url(url, request->target);
-  write_http(event);
+  write_http(event, extent);
   if (request_.user_agent != nullptr) {
     json_.key("user_agent");
     json_.begin_object();
@@ -40,7 +52,7 @@ void EcsEncoder::on_transaction(const TransactionEvent& event) {
     write_wire(RedactionRule::kText, *request_.user_agent);
     json_.end_object();
   }
-  write_timing(event);
+  if (extent != Extent::kRequestHead) write_timing(event);
   end_record();
 }
 
@@ -73,7 +85,7 @@ bool EcsEncoder::wire_strings_are_utf8(const TransactionEvent& event, const Requ
          shown_is_utf8(RedactionRule::kUrl, value_of(request_.referer));
 }
 
-void EcsEncoder::write_transaction_event(const TransactionEvent& event) {
+void EcsEncoder::write_transaction_event(const TransactionEvent& event, Extent extent) {
   const MessageView* first = event.request != nullptr ? event.request : event.response;
   if (first != nullptr) {
     json_.key("@timestamp");
@@ -82,11 +94,11 @@ void EcsEncoder::write_transaction_event(const TransactionEvent& event) {
   json_.key("event");
   json_.begin_object();
   json_.field("dataset", "tapline.http");
-  json_.field("action", "transaction");
+  json_.field("action", extent == Extent::kTransaction ? "transaction" : "request");
   if (event.request != nullptr && event.response != nullptr) {
     write_duration("duration", event.response->last_time - event.request->first_time);
   }
-  json_.field("outcome", name_of(event.outcome));
+  if (extent == Extent::kTransaction) json_.field("outcome", name_of(event.outcome));
   json_.end_object();
 }
 
@@ -132,7 +144,7 @@ void EcsEncoder::write_url(const RequestUrl& url, std::string_view target) {
   json_.end_object();
 }
 
-void EcsEncoder::write_http(const TransactionEvent& event) {
+void EcsEncoder::write_http(const TransactionEvent& event, Extent extent) {
   const auto tells = [](const MessageView* message) {
     return message != nullptr && (message->version.major != 0 || message->version.minor != 0);
   };
@@ -149,7 +161,7 @@ void EcsEncoder::write_http(const TransactionEvent& event) {
       return std::to_chars(p, p + 3, told->version.minor).ptr;
     });
   }
-  if (event.request != nullptr) write_request(event);
+  if (event.request != nullptr) write_request(event, extent);
   if (event.response != nullptr || !event.interim.empty()) write_response(event);
   if (event.incomplete != 0) {
     json_.key("incomplete");
@@ -170,7 +182,7 @@ void EcsEncoder::write_http(const TransactionEvent& event) {
   json_.end_object();
 }
 
-void EcsEncoder::write_request(const TransactionEvent& event) {
+void EcsEncoder::write_request(const TransactionEvent& event, Extent extent) {
   const MessageView& request = *event.request;
   json_.key("request");
   json_.begin_object();
@@ -183,7 +195,8 @@ void EcsEncoder::write_request(const TransactionEvent& event) {
     write_wire(RedactionRule::kUrl, *request_.referer);
   }
   write_mime_type(request_.mime_type());
-  write_sizes(request);
+  if (extent != Extent::kRequestHead) write_sizes(request);
+  write_packet(request);
   write_headers(request_, (event.incomplete & kMissingRequestHead) == 0);
   json_.end_object();
 }
@@ -204,6 +217,7 @@ void EcsEncoder::write_response(const TransactionEvent& event) {
       write_wire(RedactionRule::kNone, *response_.content_encoding);
     }
     write_sizes(response);
+    write_packet(response);
   }
   if (!event.interim.empty()) {
     json_.key("interim");
@@ -221,6 +235,9 @@ void EcsEncoder::write_sizes(const MessageView& message) {
   json_.begin_object();
   json_.field("bytes", message.body_bytes);
   json_.end_object();
+}
+
+void EcsEncoder::write_packet(const MessageView& message) {
   if (message.packet != 0) json_.field("packet", message.packet);
 }
 

@@ -10,6 +10,8 @@ namespace {
 bool add_named(std::string_view name, RecordSet& set) {
   if (name == "http") {
     set.add(RecordKind::kHttp);
+  } else if (name == "request") {
+    set.add(RecordKind::kRequest);
   } else if (name == "opened") {
     set.add(RecordKind::kOpened);
   } else if (name == "established") {
@@ -40,8 +42,8 @@ absl::StatusOr<RecordSet> parse_record_set(std::string_view list) {
     const std::string_view name = list.substr(0, comma);
     if (!add_named(name, set)) {
       return absl::InvalidArgumentError("there is no record '" + std::string(name) +
-                                        "'; records are http, connection (opened, established, half-closed, "
-                                        "closed) and stats");
+                                        "'; records are http, request, connection (opened, established, "
+                                        "half-closed, closed) and stats");
     }
     if (comma == std::string_view::npos) return set;
     list.remove_prefix(comma + 1);

@@ -9,7 +9,7 @@
 
 namespace tapline {
 
-enum class RecordKind : std::uint8_t { kHttp, kOpened, kEstablished, kHalfClosed, kClosed, kStats };
+enum class RecordKind : std::uint8_t { kHttp, kOpened, kEstablished, kHalfClosed, kClosed, kStats, kRequest };
 
 class RecordSet {
  public:
@@ -45,8 +45,9 @@ class RecordSet {
   std::uint8_t bits_ = 0;
 };
 
-// Reads a comma-separated list of `http`, `opened`, `established`, `half-closed`, `closed`, `stats`, and
-// `connection` for the four steps together. InvalidArgument names the element that is none of these.
+// Reads a comma-separated list of `http`, `request`, `opened`, `established`, `half-closed`, `closed`,
+// `stats`, and `connection` for the four steps together. InvalidArgument names the element that is none of
+// these.
 absl::StatusOr<RecordSet> parse_record_set(std::string_view list);
 
 }  // namespace tapline

@@ -18,9 +18,11 @@ namespace {
 constexpr std::size_t kTimeWidth = 14;
 constexpr std::size_t kClientWidth = 23;  // 255.255.255.255:65535 and two spaces
 constexpr std::size_t kMethodWidth = 8;
+constexpr std::size_t kStatusWidth = 3;
 constexpr std::size_t kSizeWidth = 9;
 constexpr std::size_t kWaitWidth = 9;
 constexpr std::string_view kUnknown = "-";
+constexpr std::string_view kToCome = "...";
 constexpr std::string_view kEllipsis = "…";
 
 Tint tint_of_status(std::uint16_t status) {
@@ -103,14 +105,7 @@ void TextEncoder::on_transaction(const TransactionEvent& event) {
   begin_line(first->first_time);
   line_.tint(Tint::kNone);
   write_client(event.connection);
-  line_.tint(Tint::kBold);
-  const std::size_t method = line_.column();
-  if (request != nullptr && !request->method.empty()) {
-    line_.put_wire(request->method);
-  } else {
-    line_.put(kUnknown);
-  }
-  line_.pad_to(method + kMethodWidth);
+  write_method(request);
   if (response != nullptr && response->status != 0) {
     line_.tint(tint_of_status(response->status));
     line_.put_number(response->status);
@@ -126,22 +121,54 @@ void TextEncoder::on_transaction(const TransactionEvent& event) {
   line_.put_right(waited ? human_duration(wait).view() : kUnknown, line_.column() + kWaitWidth);
   line_.put("  ");
   write_marks(event);
-  write_url(event);
+  write_url(request);
   line_.end();
+}
+
+// The columns of what is still to come stay empty, so that the URLs stand under one another.
+void TextEncoder::on_request(const RequestEvent& event) {
+  if (!options_.records.has(RecordKind::kRequest)) return;
+  begin_line(event.request.first_time);
+  line_.tint(Tint::kNone);
+  write_client(event.connection);
+  write_method(&event.request);
+  line_.tint(Tint::kDim);
+  const std::size_t status = line_.column();
+  line_.put(kToCome);
+  line_.pad_to(status + kStatusWidth + kSizeWidth + kWaitWidth + 2);
+  line_.tint(Tint::kNone);
+  write_incomplete(event.incomplete);
+  line_.tint(Tint::kNone);
+  write_url(&event.request);
+  line_.end();
+}
+
+void TextEncoder::write_method(const MessageView* request) {
+  line_.tint(Tint::kBold);
+  const std::size_t begin = line_.column();
+  if (request != nullptr && !request->method.empty()) {
+    line_.put_wire(request->method);
+  } else {
+    line_.put(kUnknown);
+  }
+  line_.pad_to(begin + kMethodWidth);
+}
+
+void TextEncoder::write_incomplete(std::uint8_t incomplete) {
+  if (incomplete == 0) return;
+  line_.tint(Tint::kAlarm);
+  std::string_view before = "[incomplete: ";
+  for_each_incomplete(incomplete, [&](std::string_view word) {
+    line_.put(before);
+    line_.put(word);
+    before = ", ";
+  });
+  line_.put("] ");
 }
 
 // What makes a transaction other than whole and plain stands in front of the URL, which may be long.
 void TextEncoder::write_marks(const TransactionEvent& event) {
-  if (event.incomplete != 0) {
-    line_.tint(Tint::kAlarm);
-    std::string_view before = "[incomplete: ";
-    for_each_incomplete(event.incomplete, [&](std::string_view word) {
-      line_.put(before);
-      line_.put(word);
-      before = ", ";
-    });
-    line_.put("] ");
-  }
+  write_incomplete(event.incomplete);
   if (event.gap_bytes != 0) {
     line_.tint(Tint::kAlarm);
     line_.put("[gap ");
@@ -157,18 +184,17 @@ void TextEncoder::write_marks(const TransactionEvent& event) {
   line_.tint(Tint::kNone);
 }
 
-void TextEncoder::write_url(const TransactionEvent& event) {
-  if (event.request == nullptr || event.request->target.empty()) return line_.put(kUnknown);
+void TextEncoder::write_url(const MessageView* request) {
+  if (request == nullptr || request->target.empty()) return line_.put(kUnknown);
   bool cut = false;
   if (options_.width != 0) {
     std::size_t columns = 0;
-    for_each_url_piece(*event.request, options_.redaction,
+    for_each_url_piece(*request, options_.redaction,
                        [&](std::string_view piece) { columns += columns_of_wire(piece); });
     cut = line_.column() + columns > options_.width;
     if (cut) line_.set_limit(options_.width - 1);
   }
-  for_each_url_piece(*event.request, options_.redaction,
-                     [&](std::string_view piece) { line_.put_wire(piece); });
+  for_each_url_piece(*request, options_.redaction, [&](std::string_view piece) { line_.put_wire(piece); });
   if (cut) line_.put(kEllipsis);
 }
 

@@ -29,14 +29,17 @@ class TextEncoder final : public RecordEncoder {
   TextEncoder(TextOptions options, LineOutput& out);
 
   void on_transaction(const TransactionEvent& event) override;
+  void on_request(const RequestEvent& event) override;
   void on_connection(const ConnectionEvent& event) override;
   void on_stats(const StatsRecord& stats) override;
 
  private:
   void begin_line(std::int64_t time);
   void write_client(const ConnectionInfo& connection);
+  void write_method(const MessageView* request);
+  void write_incomplete(std::uint8_t incomplete);
   void write_marks(const TransactionEvent& event);
-  void write_url(const TransactionEvent& event);
+  void write_url(const MessageView* request);
   void write_closed(const ConnectionEvent& event);
 
   const TextOptions options_;

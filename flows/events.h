@@ -88,6 +88,16 @@ struct TransactionEvent {
   Outcome outcome = Outcome::kUnknown;
 };
 
+// A request whose head is complete (or will never be: `incomplete` says so), and whose response is still to
+// come.
+struct RequestEvent {
+  const ConnectionInfo& connection;
+  std::uint32_t number;         // that of the TransactionEvent that follows
+  const MessageView& request;   // without `whole`, bytes, body_bytes and last_time are those so far
+  bool whole = false;           // nothing of it follows the head
+  std::uint8_t incomplete = 0;  // bits of Incomplete: kMissingRequestHead or none
+};
+
 enum class ConnectionAction : std::uint8_t { kOpened, kEstablished, kHalfClosed, kClosed };
 enum class CloseReason : std::uint8_t { kFin, kRst, kTimeout, kEvicted, kReused, kEnd, kShutdown };
 enum class Teardown : std::uint8_t { kNone, kHalf, kFourWay, kThreeWay, kSimultaneous, kReset };
@@ -154,6 +164,8 @@ class EventSink {
   virtual ~EventSink() = default;
   virtual void on_transaction(const TransactionEvent& event) = 0;
   virtual void on_connection(const ConnectionEvent& event) = 0;
+  // With FlowOptions::tell_requests only: each request that has a transaction, once and before it.
+  virtual void on_request(const RequestEvent&) {}
 };
 
 }  // namespace tapline

@@ -15,6 +15,14 @@ AppProtocol protocol_of(std::string_view bytes) {
   return AppProtocol::kUnknown;
 }
 
+// RFC 9112 section 6.3.
+Body request_body(const HttpHead& head) {
+  if (head.method == "CONNECT") return {};  // RFC 9110 section 9.3.6
+  if (head.framing.chunked) return {Body::Kind::kChunked, 0};
+  if (head.framing.other_coding) return {Body::Kind::kUntilClose, 0};
+  return {Body::Kind::kLength, head.framing.content_length.value_or(0)};
+}
+
 }  // namespace
 
 Transaction& Exchange::at(BytePool::Handle handle) const {
@@ -111,10 +119,13 @@ Body Exchange::take_request(const HttpHead& head, std::string_view bytes, const 
       transaction.incomplete |= kMissingRequestHead;
     }
   }
-  if (head.method == "CONNECT") return {};  // RFC 9110 section 9.3.6
-  if (head.framing.chunked) return {Body::Kind::kChunked, 0};
-  if (head.framing.other_coding) return {Body::Kind::kUntilClose, 0};
-  return {Body::Kind::kLength, head.framing.content_length.value_or(0)};
+  const Body body = request_body(head);
+  if (context_.options.tell_requests && handle != BytePool::kNull) {
+    const bool whole =
+        body.kind == Body::Kind::kNone || (body.kind == Body::Kind::kLength && body.length == 0);
+    tell_request(at(handle), head, whole && !partial);
+  }
+  return body;
 }
 
 Body Exchange::take_response(const HttpHead& head, std::string_view bytes, const Origin& first,

@@ -147,6 +147,7 @@ class Exchange final : public StreamConsumer, public MessageHandler {
   void settle(BytePool::Handle handle);
   void remove(BytePool::Handle handle);
   void write(Transaction& transaction);
+  void tell_request(const Transaction& transaction, const HttpHead& head, bool whole);
   Outcome outcome_of(const Transaction& transaction) const;
 
   FlowContext& context_;

@@ -24,6 +24,7 @@ struct FlowOptions {
   // When several workers read the same frames, each takes in all of them, for their times and ordinals, and
   // handles the connections that worker_of() gives it. 0 of 1 handles all.
   std::uint32_t worker = 0, workers = 1;
+  bool tell_requests = false;       // call EventSink::on_request()
   bool number_connections = false;  // give ConnectionInfo::number (one worker reading a file)
   // Time-outs, in nanoseconds of packet time since the connection's last frame.
   std::int64_t attempt_timeout = 30 * kSecond;  // a SYN that nobody answered

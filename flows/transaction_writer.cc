@@ -1,4 +1,4 @@
-// Tells a finished transaction.
+// Tells a finished transaction, and a request whose transaction has just begun.
 #include "flows/connection_events.h"
 #include "flows/exchange.h"
 
@@ -8,6 +8,18 @@ namespace {
 std::string_view text_at(const BytePool& pool, BytePool::Handle block, std::uint32_t size) {
   if (block == BytePool::kNull) return {};
   return {reinterpret_cast<const char*>(pool.at(block)), size};
+}
+
+MessageView view_of(const MessageRecord& record, const HttpHead& head) {
+  MessageView view;
+  view.first_time = record.first_time;
+  view.last_time = record.last_time;
+  view.packet = record.packet;
+  view.bytes = record.bytes;
+  view.body_bytes = record.body_bytes;
+  view.version = head.version;
+  view.headers = head.headers;
+  return view;
 }
 
 }  // namespace
@@ -24,15 +36,9 @@ void Exchange::write(Transaction& transaction) {
   const ConnectionInfo info = describe(connection_, context_.options.number_connections);
   TransactionEvent event{.connection = info};
   MessageView request, response;
-  const auto view = [this](const MessageRecord& record, MessageView& out, HttpHead& head,
+  const auto view = [this](const MessageRecord& record, MessageView& out, const HttpHead& head,
                            std::vector<HeaderField>& trailers) {
-    out.first_time = record.first_time;
-    out.last_time = record.last_time;
-    out.packet = record.packet;
-    out.bytes = record.bytes;
-    out.body_bytes = record.body_bytes;
-    out.version = head.version;
-    out.headers = head.headers;
+    out = view_of(record, head);
     trailers.clear();
     read_header_lines(text_at(context_.pool, record.trailers, record.trailers_size), trailers);
     out.trailers = trailers;
@@ -72,6 +78,19 @@ void Exchange::write(Transaction& transaction) {
   }
   event.outcome = outcome_of(transaction);
   context_.sink.on_transaction(event);
+}
+
+// `head` may be context_.request_head: nothing is read here.
+void Exchange::tell_request(const Transaction& transaction, const HttpHead& head, bool whole) {
+  const ConnectionInfo info = describe(connection_, context_.options.number_connections);
+  MessageView request = view_of(transaction.request, head);
+  request.method = head.method;
+  request.target = head.target;
+  context_.sink.on_request({.connection = info,
+                            .number = transaction.number,
+                            .request = request,
+                            .whole = whole,
+                            .incomplete = transaction.incomplete});
 }
 
 }  // namespace tapline

@@ -53,6 +53,71 @@ TEST(EcsHttp, TheContractsExampleByteForByte) {
   EXPECT_EQ(line_of(sample, with_headers(HeaderPolicy::all())), expected + "\n");
 }
 
+EcsOptions with_records(std::string_view list) {
+  EcsOptions options;
+  options.records = *parse_record_set(list);
+  return options;
+}
+
+std::string request_line_of(TransactionSample& sample, bool whole, EcsOptions options) {
+  ExactOutput out;
+  EcsEncoder encoder(std::move(options), out);
+  encoder.on_request(sample.request_event(whole));
+  return out.line();
+}
+
+TEST(EcsHttp, AnEarlyRecordIsTheRequestsPartOfItsTransaction) {
+  TransactionSample sample;
+  EcsOptions options = with_records("request,http");
+  options.headers = HeaderPolicy::all();
+  json early = json::parse(request_line_of(sample, true, options));
+  EXPECT_EQ(early["event"], (json{{"dataset", "tapline.http"}, {"action", "request"}}));
+  EXPECT_EQ(early["timing"], (json{{"request", 0}}));
+  json later = record_of(sample, options);
+  EXPECT_EQ(early["http"]["request"], later["http"]["request"]);
+  later["http"].erase("response");
+  for (const char* key : {"event", "timing"}) {
+    early.erase(key);
+    later.erase(key);
+  }
+  EXPECT_EQ(early, later);
+}
+
+TEST(EcsHttp, AnEarlyRecordClaimsNothingOfWhatIsStillToCome) {
+  TransactionSample sample;
+  sample.incomplete = kMissingRequestHead;
+  const json early = json::parse(request_line_of(sample, false, with_records("request")));
+  EXPECT_EQ(early["http"],
+            (json{{"version", "1.1"},
+                  {"request",
+                   {{"method", "GET"}, {"packet", 4}, {"headers", json::array({{"Host", "127.0.0.1"}})}}},
+                  {"incomplete", {"request_head"}}}));
+  EXPECT_FALSE(early.contains("timing"));
+  EXPECT_EQ(early["connection"]["transaction"], 1);
+}
+
+TEST(EcsHttp, AnEarlyRecordHidesWhatItsTransactionHides) {
+  TransactionSample sample;
+  sample.request.target = "/?token=hunter2";
+  sample.request_headers = {{"Authorization", "Bearer hunter2"}, {"Cookie", "a=hunter2"}, {"X", "\xff"}};
+  EcsOptions options = with_records("request");
+  options.headers = HeaderPolicy::all();
+  options.redaction.add_query_names({"token"});
+  const std::string line = request_line_of(sample, true, options);
+  EXPECT_EQ(line.find("hunter2"), std::string::npos) << line;
+  EXPECT_EQ(json::parse(line)["url"]["query"], "token=[redacted]");
+  EXPECT_EQ(json::parse(line)["encoding"], "latin1");
+}
+
+TEST(EcsHttp, EarlyRecordsAreWrittenOnlyWhereAskedFor) {
+  TransactionSample sample;
+  EXPECT_EQ(request_line_of(sample, true, with_records("http,connection,stats")), "not one line but 0");
+  ExactOutput out;
+  EcsEncoder encoder(with_records("request"), out);
+  encoder.on_transaction(sample.event());
+  EXPECT_TRUE(out.lines().empty());
+}
+
 TEST(EcsHttp, EverythingThatCanBeLeftOutIs) {
   TransactionSample sample;
   sample.connection.number = 0;

@@ -67,6 +67,15 @@ struct TransactionSample {
             .upgrade = upgrade,
             .outcome = outcome};
   }
+
+  RequestEvent request_event(bool whole) {
+    request.headers = request_headers;
+    return {.connection = connection,
+            .number = number,
+            .request = request,
+            .whole = whole,
+            .incomplete = incomplete};
+  }
 };
 
 inline ConnectionEvent closed_event(const ConnectionInfo& connection) {

@@ -115,6 +115,13 @@ TEST(RecordSet, NamesOfTheContract) {
   EXPECT_EQ(*set, RecordSet::defaults());
   EXPECT_FALSE(set->has(RecordKind::kStats));
 
+  EXPECT_FALSE(set->has(RecordKind::kRequest));
+
+  set = parse_record_set("request");
+  ASSERT_TRUE(set.ok());
+  EXPECT_TRUE(set->has(RecordKind::kRequest));
+  EXPECT_FALSE(set->has(RecordKind::kHttp));
+
   set = parse_record_set("half-closed,stats");
   ASSERT_TRUE(set.ok());
   EXPECT_TRUE(set->has(ConnectionAction::kHalfClosed));
@@ -137,7 +144,11 @@ TEST(RecordSet, WhatIsNoRecordIsNamed) {
     const char* list;
     const char* named;
   };
-  for (const Case& c : {Case{"", "''"}, {"http,", "''"}, {"http,conn", "'conn'"}, {"HTTP", "'HTTP'"}}) {
+  for (const Case& c : {Case{"", "''"},
+                        {"http,", "''"},
+                        {"http,conn", "'conn'"},
+                        {"HTTP", "'HTTP'"},
+                        {"packet", "'packet'"}}) {
     const auto set = parse_record_set(c.list);
     ASSERT_FALSE(set.ok()) << c.list;
     EXPECT_TRUE(absl::IsInvalidArgument(set.status()));

@@ -39,6 +39,26 @@ TEST(Text, ATransaction) {
             "13:46:42.145  255.255.255.255:65535  OPTIONS 200   123 kB   987 ms  http://127.0.0.1/\n");
 }
 
+TEST(Text, ARequestThatIsStillToBeAnswered) {
+  TransactionSample sample;
+  ExactOutput out;
+  TextOptions options;
+  options.records = *parse_record_set("request");
+  TextEncoder encoder(options, out);
+  encoder.on_transaction(sample.event());
+  encoder.on_request(sample.request_event(true));
+  sample.incomplete = kMissingRequestHead;
+  sample.request.target = "http://u:hunter2@h/";
+  encoder.on_request(sample.request_event(false));
+  EXPECT_EQ(
+      out.lines(),
+      (std::vector<std::string>{
+          "13:46:42.145  127.0.0.1:41086        GET     ...                    http://127.0.0.1/\n",
+          "13:46:42.145  127.0.0.1:41086        GET     ...                    [incomplete: request_head] "
+          "http://u:[redacted]@h/\n"}));
+  EXPECT_EQ(out.lines()[0].find("http://"), line_of(sample).find("[incomplete"));  // they stand in one column
+}
+
 TEST(Text, WhatIsTooLongForItsColumnMovesTheRest) {
   TransactionSample sample;
   sample.connection.client_ip = {.bytes = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff},

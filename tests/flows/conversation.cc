@@ -85,6 +85,7 @@ FlowOptions default_options() {
   options.reassembly_memory = 1u << 20;
   options.hash_seed = 42;
   options.number_connections = true;
+  options.tell_requests = true;
   return options;
 }
 
@@ -132,6 +133,41 @@ void check_order(const RecordingSink& sink, bool all_kept) {
   for (const auto& [id, life] : lives) EXPECT_TRUE(life.closed) << "a connection has no closed";
 }
 
+// Each request once, before its transaction, and what the transaction says of it too.
+void check_requests(const RecordingSink& sink, bool all_kept) {
+  std::map<std::pair<std::array<std::uint64_t, 2>, std::uint32_t>, const RecordedRequest*> waiting;
+  for (const RecordedRequest& request : sink.requests) {
+    EXPECT_TRUE(waiting.emplace(std::pair(request.id.words, request.number), &request).second)
+        << request.text();
+  }
+  if (waiting.empty()) return;  // nobody asked for them
+  std::size_t transaction = 0;
+  for (std::size_t i = 0; i < sink.lines.size(); ++i) {
+    if (!sink.lines[i].starts_with("#")) continue;
+    const RecordedTransaction& record = sink.transactions[transaction++];
+    const auto found = waiting.find({sink.who[i].id.words, record.number});
+    if (found == waiting.end()) {
+      EXPECT_FALSE(record.request) << "not told before: " << sink.lines[i];
+      continue;
+    }
+    const RecordedRequest& early = *found->second;
+    EXPECT_LE(early.lines_before, i) << early.text();
+    if (record.request) {
+      EXPECT_EQ(record.request->method, early.request.method) << sink.lines[i];
+      EXPECT_EQ(record.request->target, early.request.target) << sink.lines[i];
+      EXPECT_EQ(record.request->headers, early.request.headers) << sink.lines[i];
+      EXPECT_EQ(record.request->first_time, early.request.first_time) << sink.lines[i];
+      if (early.whole) {
+        EXPECT_EQ(record.request->bytes, early.request.bytes) << sink.lines[i];
+      }
+    }
+    waiting.erase(found);
+  }
+  if (all_kept) {
+    EXPECT_TRUE(waiting.empty()) << waiting.begin()->second->text();
+  }
+}
+
 }  // namespace
 
 Outcomes run(std::vector<Frame> frames, const FlowOptions& options, CloseReason reason) {
@@ -163,6 +199,7 @@ void finish(FlowProcessor& processor, const RecordingSink& sink, CloseReason rea
   EXPECT_EQ(counters.opened, counters.closed);
   EXPECT_EQ(counters.transactions, sink.transactions.size());
   check_order(sink, counters.reassembly_refused == 0);
+  check_requests(sink, counters.reassembly_refused == 0);
 }
 
 std::string crlf(std::string_view text) {

@@ -102,6 +102,14 @@ std::string RecordedTransaction::text() const {
   return out + trailers(request) + trailers(response);
 }
 
+std::string RecordedRequest::text() const {
+  std::string out = "request #" + std::to_string(number) + " " + request.method + " " + request.target + " " +
+                    request.version + sizes(request);
+  if (whole) out += " whole";
+  if (incomplete != 0) out += incomplete == kMissingRequestHead ? " missing=request_head" : " missing=?";
+  return out;
+}
+
 std::string RecordedConnection::text() const {
   constexpr std::array kActions = {"opened", "established", "half-closed", "closed"};
   constexpr std::array kReasons = {" fin", " rst", " timeout", " evicted", " reused", " end", " shutdown"};
@@ -152,6 +160,15 @@ void RecordingSink::on_connection(const ConnectionEvent& event) {
   lines.push_back(out.text());
   who.push_back(who_of(event.connection));
   connections.push_back(std::move(out));
+}
+
+void RecordingSink::on_request(const RequestEvent& event) {
+  requests.push_back({.id = event.connection.id,
+                      .number = event.number,
+                      .request = *copy(&event.request),
+                      .whole = event.whole,
+                      .incomplete = event.incomplete,
+                      .lines_before = lines.size()});
 }
 
 std::vector<std::string> RecordingSink::transaction_lines() const {

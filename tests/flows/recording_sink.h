@@ -52,6 +52,18 @@ struct RecordedConnection {
   std::string text() const;
 };
 
+struct RecordedRequest {
+  ConnectionId id;
+  std::uint32_t number = 0;
+  RecordedMessage request;
+  bool whole = false;
+  int incomplete = 0;
+  std::size_t lines_before = 0;  // in RecordingSink::lines
+
+  // "request #1 GET /a 1.1 [50+0] whole", or without " whole"; " missing=request_head" where it applies.
+  std::string text() const;
+};
+
 class RecordingSink final : public EventSink {
  public:
   struct Who {
@@ -65,12 +77,14 @@ class RecordingSink final : public EventSink {
 
   void on_transaction(const TransactionEvent& event) override;
   void on_connection(const ConnectionEvent& event) override;
+  void on_request(const RequestEvent& event) override;
 
   // In the order in which they came: text() of each.
   std::vector<std::string> lines;
   std::vector<Who> who;  // of each line
   std::vector<RecordedTransaction> transactions;
   std::vector<RecordedConnection> connections;
+  std::vector<RecordedRequest> requests;  // not in `lines`
 
   // Of the transactions alone.
   std::vector<std::string> transaction_lines() const;
