@@ -244,6 +244,49 @@ TEST(EcsHttp, FieldsFromHeadersWhateverIsListed) {
   EXPECT_FALSE(record_of(sample)["network"].contains("forwarded_ip"));
 }
 
+TEST(EcsHttp, OddFormsOfForwardingHeaders) {
+  const auto forwarded_ip = [](std::vector<HeaderField> headers) {
+    TransactionSample sample;
+    sample.request_headers = std::move(headers);
+    const json record = record_of(sample);
+    EXPECT_EQ(record["source"]["ip"], "127.0.0.1");  // the TCP peer, whatever headers say
+    return record["network"].value("forwarded_ip", "none");
+  };
+  EXPECT_EQ(forwarded_ip({{"Forwarded", "for=\"[2001:db8::1]:4711\""}}), "2001:db8::1");
+  EXPECT_EQ(forwarded_ip({{"forwarded", "proto=http;FOR=192.0.2.60"}}), "192.0.2.60");
+  EXPECT_EQ(forwarded_ip({{"X-Forwarded-For", " 192.0.2.60:4711 , unknown"}}), "192.0.2.60");
+  EXPECT_EQ(forwarded_ip({{"X-Forwarded-For", "unknown"}, {"Forwarded", "for=192.0.2.60"}}), "192.0.2.60");
+  // The chain's first: proxies add to its end, be it on a line of their own.
+  EXPECT_EQ(forwarded_ip({{"X-Forwarded-For", "192.0.2.60"}, {"X-Forwarded-For", "10.0.0.1"}}), "192.0.2.60");
+  EXPECT_EQ(forwarded_ip({{"X-Forwarded-For", "192.0.2.60,\r\n 10.0.0.1", true}}), "192.0.2.60");
+  EXPECT_EQ(forwarded_ip({{"X-Forwarded-For", ""}}), "none");
+  EXPECT_EQ(forwarded_ip({{"X-Forwarded-For", "\xff"}}), "none");
+}
+
+TEST(EcsHttp, OddFormsOfMediaTypes) {
+  struct Case {
+    const char* value;
+    const char* type;
+  };
+  for (const Case& c : {Case{"text/html", "text/html"},
+                        {"TEXT/HTML;Charset=UTF-8", "text/html"},
+                        {"text/html ; charset=utf-8", "text/html"},
+                        {"\ttext/html", "text/html"},
+                        {"multipart/form-data; boundary=\"a;b\"", "multipart/form-data"},
+                        {"application/vnd.api+json,", "application/vnd.api+json,"},
+                        {"html", "html"},
+                        {"", ""},
+                        {" ; charset=utf-8", ""}}) {
+    TransactionSample sample;
+    sample.request_headers = sample.response_headers = {{"Content-Type", c.value}};
+    const json record = record_of(sample);
+    for (const char* side : {"request", "response"}) {
+      EXPECT_EQ(record["http"][side].value("mime_type", ""), c.type) << c.value;
+      EXPECT_EQ(record["http"][side].contains("mime_type"), *c.type != '\0') << c.value;
+    }
+  }
+}
+
 TEST(EcsHttp, ListedHeadersInOrderTrailersLast) {
   TransactionSample sample;
   sample.response_headers = {{"Via", "a"}, {"X-Other", "b"}, {"via", "c"}, {"ETag", ""}};
