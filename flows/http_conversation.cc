@@ -158,7 +158,13 @@ void HttpConversation::payload(FlowContext& context, Connection& connection, con
   Endpoint& side = connection.sides[segment.sender];
   if (half.stream.opaque()) {
     half.reassembler.clear(context.pool);
+    const std::uint64_t before = side.bytes;
     count_payload(side, segment);
+    const std::uint64_t old = segment.payload_bytes - (side.bytes - before);
+    if (half.ended && old > 0) {  // behind its FIN a side can only send again
+      ++half.account.retransmits;
+      half.account.retransmitted_bytes += old;
+    }
     return;
   }
   if (!half.reassembler.started()) half.reassembler.start(stream_start(connection, segment));

@@ -371,6 +371,19 @@ TEST(ConnectionTest, KeepAliveProbesAreNoData) {
   EXPECT_EQ(out.sink.closed().client.retransmits.packets, 0u);
 }
 
+// A tail loss probe repeats the last segment, which often has the FIN.
+TEST(ConnectionTest, BytesSentAgainWithTheFinAreRetransmitted) {
+  Conversation talk;
+  talk.handshake().client(kGet).fin(Side::kServer, kAnswer);
+  talk.frames().push_back(talk.frames().back());
+  talk.ack(Side::kClient).fin(Side::kClient).ack(Side::kServer);
+  const Outcomes out = run(talk);
+  EXPECT_EQ(out.sink.transaction_lines(), Lines{kRecord});
+  EXPECT_EQ(out.sink.closed().server.bytes, 43u);
+  EXPECT_EQ(out.sink.closed().server.retransmits.packets, 1u);
+  EXPECT_EQ(out.sink.closed().server.retransmits.bytes, 43u);
+}
+
 TEST(ConnectionTest, SequenceNumbersWrap) {
   Conversation plain, wrapping({.client_isn = 0xffffffffu, .server_isn = 0xfffffff0u});
   for (Conversation* talk : {&plain, &wrapping}) {
