@@ -10,6 +10,7 @@ from email.utils import formatdate
 
 from capture import Capture, connections, dig, nanoseconds, tapline, transactions
 from lab import Lab, Tcpdump, exchange, main, start_apache, tshark
+from recording import assert_alike
 
 PAGE = "<!doctype html><title>It works</title>" + "<p>It works, and it compresses well.</p>" * 40
 LOGO_CHANGED = 1_715_932_800
@@ -22,7 +23,6 @@ FIN, SYN, ACK = 1, 2, 16
 
 # Live and from the file, each frame is stamped twice; what is derived from stamps may differ by this much.
 TOLERANCE_NS = 1_000_000
-STAMPED = ("@timestamp", "start", "end", "duration", "request", "wait", "response", "syn_ack", "ack", "round_trip")
 
 
 def window_scale(receive_buffer):
@@ -214,20 +214,7 @@ class ApacheScene(unittest.TestCase):
                 live.get(path[0], {}).pop(path[1], None)
                 file.get(path[0], {}).pop(path[1], None)
             self.assertEqual(live.pop("observer"), {"ingress": {"interface": {"name": "lo"}}})
-            self.assert_alike(live, file)
-
-    def assert_alike(self, live, file, where=""):
-        self.assertEqual(type(live), type(file), where)
-        if not isinstance(live, dict):
-            self.assertEqual(live, file, where)
-            return
-        self.assertEqual(list(live), list(file), where)
-        for key, value in live.items():
-            if key in STAMPED and not isinstance(value, dict):
-                pair = (value, file[key]) if isinstance(value, int) else (nanoseconds(value), nanoseconds(file[key]))
-                self.assertLessEqual(abs(pair[0] - pair[1]), TOLERANCE_NS, where + key)
-            else:
-                self.assert_alike(value, file[key], where + key + ".")
+            assert_alike(live, file, TOLERANCE_NS)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,13 @@ Everything is private to one test: names carry the process id, files lie in the 
 test made is removed when it ends, however it ends. Nothing waits by sleeping: a process says that it is ready,
 or a condition is looked at until a deadline that only a failure reaches.
 """
+import collections
 import contextlib
 import ctypes
 import http.client
+import http.server
 import itertools
+import json
 import os
 import select
 import shutil
@@ -17,6 +20,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -104,6 +108,12 @@ class Namespace:
         with self.entered():
             return socket.create_connection((host, port), timeout=DEADLINE)
 
+    def active_opens(self):
+        """How many TCP connections were begun from inside, by the kernel's count."""
+        names, values = (line.split() for line in self.run("cat", "/proc/net/snmp").splitlines()
+                         if line.startswith("Tcp:"))
+        return int(values[names.index("ActiveOpens")])
+
     def pids(self):
         return [int(pid) for pid in run("ip", "netns", "pids", self.name).split()]
 
@@ -150,6 +160,10 @@ class Lab:
     def close(self):
         self._undo.close()
 
+    def defer(self, undo):
+        """Calls undo() when this is closed; what was deferred last is called first."""
+        self._undo.callback(undo)
+
     def path(self, name):
         return os.path.join(self.dir, name)
 
@@ -180,13 +194,13 @@ class LabTest(unittest.TestCase):
         self.addCleanup(self.lab.close)
 
 
-# Both servers return from starting once they listen: they fork after that. They keep to the test's directory;
+# Apache and nginx return from starting once they listen: they fork after that. They keep to the test's directory;
 # nginx would otherwise hand the machine's /var/lib/nginx to the user that it runs as.
 
-def start_apache(lab, namespace):
-    """Serves the directory `site` of the laboratory."""
+def start_apache(lab, namespace, lines="", modules=()):
+    """Serves the directory `site` of the laboratory; `lines` go to the end of the configuration."""
     modules = "".join("LoadModule %s_module /usr/lib/apache2/modules/mod_%s.so\n" % (m, m) for m in
-                      ("mpm_event", "authz_core", "dir", "mime", "filter", "deflate"))
+                      ("mpm_event", "authz_core", "dir", "mime", "filter", "deflate", *modules))
     config = lab.write("httpd.conf", modules + """
 ServerRoot "{0}"
 ServerName 127.0.0.1
@@ -210,12 +224,12 @@ KeepAlive On
 KeepAliveTimeout 60
 DirectoryIndex index.html
 DocumentRoot "{0}/site"
-""".format(lab.dir))
+""".format(lab.dir) + lines)
     namespace.run("apache2", "-f", config)
 
 
-def start_nginx(lab, namespace, http_lines):
-    """Serves the directory `site` of the laboratory; `http_lines` go into the http block."""
+def start_nginx(lab, namespace, http_lines, server_lines=""):
+    """Serves the directory `site` of the laboratory; the lines go into the http block and into its one server."""
     temporary = "".join("%s_temp_path %s/nginx-%s;\n" % (kind, lab.dir, kind) for kind in
                         ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     config = lab.write("nginx.conf", """
@@ -228,10 +242,90 @@ http {{
 {1}
 types {{ text/html html; text/css css; image/png png; application/octet-stream bin; }}
 {2}
-server {{ listen 80; root {0}/site; }}
+server {{ listen 80; root {0}/site;
+{3}
 }}
-""".format(lab.dir, temporary, http_lines))
+}}
+""".format(lab.dir, temporary, http_lines, server_lines))
     namespace.run("nginx", "-p", lab.dir, "-c", config, "-e", lab.path("nginx-error.log"))
+
+
+def start_tinyproxy(lab, namespace, address, ports):
+    """A proxy at port 8888 of this address, that connects to these ports. Returns the path of its log."""
+    log = lab.path("tinyproxy.log")
+    os.chmod(lab.write("tinyproxy.log", ""), 0o666)
+    config = lab.write("tinyproxy.conf", """
+Listen %s
+Port 8888
+Timeout 60
+MaxClients 16
+User nobody
+Group nogroup
+LogLevel Connect
+LogFile "%s"
+""" % (address, log) + "".join("ConnectPort %d\n" % port for port in ports))
+    process = subprocess.Popen(namespace.command("tinyproxy", "-d", "-c", config), stdout=subprocess.DEVNULL)
+
+    def end():
+        process.terminate()
+        process.wait(DEADLINE)
+    lab.defer(end)
+    await_condition(lambda: namespace.run("ss", "-Hltn", "sport", "=", "8888"), "tinyproxy to listen")
+    return log
+
+
+def start_python(lab, namespace, handler, port=80):
+    """Runs http.server with this handler class on a thread of the test. Returns its log, which grows: of each
+    response (100 left out) the client's port, the request line and the status."""
+    log = []
+
+    class Logged(handler):
+        def log_request(self, code="-", size="-"):
+            log.append((self.client_address[1], self.requestline, int(code)))
+
+        def log_message(self, *_):
+            pass
+
+    with namespace.entered():
+        server = http.server.ThreadingHTTPServer(("", port), Logged)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+
+    def end():
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    lab.defer(end)
+    return log
+
+
+def curl(lab, namespace, *transfers):
+    """One curl process makes these transfers one after the other, each a list of arguments, over as few connections
+    as it can. Returns what it says of each (its --write-out json) with the `heads` that it received, the `body` (not
+    with -o), and `ordinal`: which request of its connection this was, 1, 2, 3 ..."""
+    arguments = []
+    paths = [lab.path("curl-%d" % next(_numbers)) for _ in transfers]
+    for path, transfer in zip(paths, transfers):
+        arguments += ["--next"] if arguments else []
+        arguments += ["-s", "-D", path + "-heads", "-w", "%{json}\n", "--max-time", str(DEADLINE)]
+        arguments += transfer if "-o" in transfer else ["-o", path, *transfer]
+    done = subprocess.run(namespace.command("curl", *arguments), stdout=subprocess.PIPE, timeout=4 * DEADLINE,
+                          check=False)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    if len(told) != len(transfers):
+        raise AssertionError("curl, exit %d: %r" % (done.returncode, done.stdout))
+    counts = collections.Counter()
+    for path, transfer in zip(paths, told):
+        counts[transfer["local_port"]] += 1
+        transfer.update(ordinal=counts[transfer["local_port"]], body=_content(path), heads=_content(path + "-heads"))
+    return told
+
+
+def _content(path):
+    if not os.path.exists(path):  # curl makes no file for no body
+        return b""
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def exchange(connection, method, path, headers):
@@ -245,13 +339,16 @@ def exchange(connection, method, path, headers):
 
 
 class Tcpdump:
-    """tcpdump saving one interface; it hands every frame over at once, so that none is lost when it ends."""
+    """tcpdump saving one interface; it hands every frame over at once, so that none is lost when it ends.
+
+    The ring that it has then is one of slots for the longest frame: 1,024 of them, for frames of 64 KiB (GSO, GRO).
+    """
 
     def __init__(self, namespace, interface, path, expression):
         self.path = path
         self._process = subprocess.Popen(
-            namespace.command("tcpdump", "-i", interface, "-s", "0", "-U", "--immediate-mode", "-Z", "root",
-                              "--time-stamp-precision=nano", "-w", path, *expression.split()),
+            namespace.command("tcpdump", "-i", interface, "-s", "65600", "-B", "131072", "-U", "--immediate-mode", "-Z",
+                              "root", "--time-stamp-precision=nano", "-w", path, *expression.split()),
             stderr=subprocess.PIPE, text=True)
         for line in self._process.stderr:
             if "listening on" in line:
@@ -270,9 +367,15 @@ class Tcpdump:
 
     def stop(self, frames):
         """Ends it once it has saved so many frames."""
-        await_condition(lambda: self.frames() >= frames, "%d frames in %s" % (frames, self.path))
-        self._process.send_signal(signal.SIGINT)
-        self._process.communicate(timeout=DEADLINE)
+        try:
+            await_condition(lambda: self.frames() >= frames, "%d frames in %s" % (frames, self.path))
+        finally:
+            self.end()
+
+    def end(self):
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.communicate(timeout=DEADLINE)
 
 
 def tshark(path, fields, *options):
