@@ -14,6 +14,26 @@ std::string_view name_of(AppProtocol protocol) {
       return "http2";
     case AppProtocol::kSsh:
       return "ssh";
+    case AppProtocol::kSmtp:
+      return "smtp";
+    case AppProtocol::kFtp:
+      return "ftp";
+    case AppProtocol::kRtsp:
+      return "rtsp";
+    case AppProtocol::kSip:
+      return "sip";
+    case AppProtocol::kMysql:
+      return "mysql";
+    case AppProtocol::kPostgresql:
+      return "postgresql";
+    case AppProtocol::kRedis:
+      return "redis";
+    case AppProtocol::kMqtt:
+      return "mqtt";
+    case AppProtocol::kBittorrent:
+      return "bittorrent";
+    case AppProtocol::kRdp:
+      return "rdp";
   }
   return {};
 }

@@ -63,7 +63,7 @@ ConnectionInfo describe(const Connection& connection, bool numbered) {
 }
 
 ConnectionEvent make_event(const Connection& connection, const ConnectionInfo& info, ConnectionAction action,
-                           const HttpConversation* conversation, CloseReason reason) {
+                           const HttpConversation* conversation, const BytePool& pool, CloseReason reason) {
   ConnectionEvent event{.connection = info, .action = action};
   event.midstream = connection.midstream;
   if (connection.established && connection.handshake_timed &&
@@ -73,6 +73,7 @@ ConnectionEvent make_event(const Connection& connection, const ConnectionInfo& i
   }
   if (connection.closed_by != Connection::kUndecided)
     event.closed_by = connection.side_of(connection.closed_by);
+  if (conversation != nullptr) event.server_name = conversation->server_name(pool);
   event.time = action == ConnectionAction::kOpened        ? connection.first_time
                : action == ConnectionAction::kEstablished ? connection.ack_time
                                                           : connection.last_time;

@@ -12,6 +12,7 @@ ConnectionInfo describe(const Connection& connection, bool numbered);
 // Fills an event of `action`, at the frame time that belongs to it. `conversation` is null when no payload
 // came.
 ConnectionEvent make_event(const Connection& connection, const ConnectionInfo& info, ConnectionAction action,
-                           const HttpConversation* conversation, CloseReason reason = CloseReason::kEnd);
+                           const HttpConversation* conversation, const BytePool& pool,
+                           CloseReason reason = CloseReason::kEnd);
 
 }  // namespace tapline

@@ -7,14 +7,6 @@
 namespace tapline {
 namespace {
 
-// What a connection speaks whose first bytes are no HTTP/1.x.
-AppProtocol protocol_of(std::string_view bytes) {
-  if (bytes.size() >= 3 && bytes[0] == 0x16 && bytes[1] == 0x03)
-    return AppProtocol::kTls;                                  // RFC 8446 section 5.1
-  if (bytes.substr(0, 4) == "SSH-") return AppProtocol::kSsh;  // RFC 4253 section 4.2
-  return AppProtocol::kUnknown;
-}
-
 // RFC 9112 section 6.3.
 Body request_body(const HttpHead& head) {
   if (head.method == "CONNECT") return {};  // RFC 9110 section 9.3.6
@@ -93,6 +85,9 @@ Body Exchange::on_head(std::string_view head, const Origin& first, std::int64_t 
 
 void Exchange::on_partial_head(std::string_view head, const Origin& first, std::int64_t last_time,
                                bool closed) {
+  const bool good = response_ ? read_response_head(head, context_.response_head)
+                              : read_request_head(head, context_.request_head);
+  if (!good) return name_protocol(head);  // what was lost, or never came, would have told more
   on_head(head, first, last_time, true);
   closed ? on_cut() : on_lost();
 }
@@ -235,12 +230,10 @@ void Exchange::on_hole() {
   conversation_.response_hole_end_ = reassembler().next();
 }
 
-Foreign Exchange::on_foreign(std::string_view bytes, const Origin& first) {
-  if (!conversation_.http_seen_) {
-    if (connection_.protocol == AppProtocol::kUnknown) connection_.protocol = protocol_of(bytes);
-    leave_http();
-    return Foreign::kNotHttp;
-  }
+Foreign Exchange::on_foreign(std::string_view bytes, const Origin& first, bool searching) {
+  if (!response_ && conversation_.hello_ != BytePool::kNull) return read_hello(bytes);
+  if (!conversation_.http_seen_) return other_protocol(bytes, searching);
+  if (searching) return Foreign::kSearch;
   if (!response_) {
     on_hole();
     return Foreign::kSearch;

@@ -98,7 +98,7 @@ class Exchange final : public StreamConsumer, public MessageHandler {
   void on_lost() override;
   void on_hole() override;
   bool on_candidate(const Origin& first) override;
-  Foreign on_foreign(std::string_view bytes, const Origin& first) override;
+  Foreign on_foreign(std::string_view bytes, const Origin& first, bool searching) override;
 
   // The stream has come to its FIN.
   void end_of_stream();
@@ -143,6 +143,10 @@ class Exchange final : public StreamConsumer, public MessageHandler {
   BytePool::Handle take_oldest_loose();
   void free_transaction(BytePool::Handle handle);
   void leave_http();
+  void name_protocol(std::string_view bytes);
+  Foreign other_protocol(std::string_view bytes, bool searching);
+  Foreign read_hello(std::string_view bytes);
+  void keep_server_name(std::string_view name);
   void message_over(bool whole);
   void settle(BytePool::Handle handle);
   void remove(BytePool::Handle handle);

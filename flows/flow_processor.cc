@@ -225,7 +225,7 @@ void FlowProcessor::State::tell_beginning(Connection& connection) {
 
 void FlowProcessor::State::tell(Connection& connection, ConnectionAction action, std::int64_t time) {
   const ConnectionInfo info = describe(connection, context.options.number_connections);
-  ConnectionEvent event = make_event(connection, info, action, nullptr);
+  ConnectionEvent event = make_event(connection, info, action, conversation_of(connection), context.pool);
   event.time = time;
   context.sink.on_connection(event);
 }
@@ -282,10 +282,14 @@ void FlowProcessor::State::close(Connection& connection, CloseReason reason, boo
   HttpConversation* conversation = conversation_of(connection);
   if (conversation != nullptr) conversation->finish(context, connection, reason);
   const ConnectionInfo info = describe(connection, context.options.number_connections);
-  context.sink.on_connection(make_event(connection, info, ConnectionAction::kClosed, conversation, reason));
+  context.sink.on_connection(
+      make_event(connection, info, ConnectionAction::kClosed, conversation, context.pool, reason));
   ++context.counters.closed;
   if (connection.unanswered()) ++context.counters.attempts;
-  if (conversation != nullptr) conversations.release(connection.conversation);
+  if (conversation != nullptr) {
+    conversation->release(context.pool);
+    conversations.release(connection.conversation);
+  }
   if (connection.attempt_listed) lists.remove(attempts, index);
   if (connection.ended) lists.remove(ended, index);
   if (scheduled) wheel.cancel(index);

@@ -5,6 +5,7 @@
 
 #include "flows/exchange.h"
 #include "flows/tcp_tracker.h"
+#include "flows/tls_client_hello.h"
 
 namespace tapline {
 namespace {
@@ -63,6 +64,7 @@ void HttpConversation::settle(FlowContext& context, Connection& connection,
     add_letters(connection, endpoint, before[endpoint]);
     context.counters.reassembly_refused += halves_[endpoint].account.refused - before[endpoint].refused;
     check_end(context, connection, endpoint);
+    let_go(context.pool, connection, endpoint);
   }
 }
 
@@ -83,6 +85,24 @@ void HttpConversation::pass_time(FlowContext& context, Connection& connection, s
   const std::array before = {halves_[0].account, halves_[1].account};
   release_held(context, connection, time_ns);
   settle(context, connection, before);
+}
+
+// What is read no further keeps nothing.
+void HttpConversation::let_go(BytePool& pool, const Connection& connection, std::uint8_t endpoint) {
+  if (!halves_[endpoint].stream.opaque()) return;
+  halves_[endpoint].reassembler.clear(pool);
+  if (connection.is_client(endpoint)) release_hello(pool);
+}
+
+void HttpConversation::release_hello(BytePool& pool) {
+  pool.release(hello_, sizeof(ClientHelloReader));
+  hello_ = BytePool::kNull;
+}
+
+void HttpConversation::release(BytePool& pool) {
+  release_hello(pool);
+  pool.release(server_name_, server_name_size_);
+  server_name_ = BytePool::kNull;
 }
 
 // Hands out what each direction kept back until the other had come as far as it acknowledges.
@@ -157,7 +177,6 @@ void HttpConversation::payload(FlowContext& context, Connection& connection, con
   Half& half = halves_[segment.sender];
   Endpoint& side = connection.sides[segment.sender];
   if (half.stream.opaque()) {
-    half.reassembler.clear(context.pool);
     const std::uint64_t before = side.bytes;
     count_payload(side, segment);
     const std::uint64_t old = segment.payload_bytes - (side.bytes - before);

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 #include "flows/connection.h"
 #include "flows/decode.h"
@@ -32,6 +33,15 @@ class HttpConversation {
   // The connection is over: what waits is written.
   void finish(FlowContext& context, Connection& connection, CloseReason reason);
 
+  // The server name of the client's TLS hello; empty: none came yet, or there is none.
+  std::string_view server_name(const BytePool& pool) const {
+    if (server_name_ == BytePool::kNull) return {};
+    return {reinterpret_cast<const char*>(pool.at(server_name_)), server_name_size_};
+  }
+
+  // Gives back what outlived finish(). Nothing else may be called after it.
+  void release(BytePool& pool);
+
   const StreamAccount& account(int endpoint) const {
     return halves_[static_cast<std::size_t>(endpoint)].account;
   }
@@ -59,17 +69,22 @@ class HttpConversation {
   bool release_ready(FlowContext& context, Connection& connection);
   void give_up_tail(FlowContext& context, Connection& connection, std::uint8_t endpoint);
   void check_end(FlowContext& context, Connection& connection, std::uint8_t endpoint);
+  void let_go(BytePool& pool, const Connection& connection, std::uint8_t endpoint);
+  void release_hello(BytePool& pool);
 
   std::array<Half, 2> halves_;  // by endpoint of the key
   // The queue of transactions, and the two being read now; handles into the pool.
   BytePool::Handle oldest_ = BytePool::kNull, newest_ = BytePool::kNull;
   BytePool::Handle requesting_ = BytePool::kNull, responding_ = BytePool::kNull;
   BytePool::Handle loose_ =
-      BytePool::kNull;                   // oldest response that may answer several of the waiting requests
+      BytePool::kNull;  // oldest response that may answer several of the waiting requests
+  BytePool::Handle hello_ = BytePool::kNull;        // ClientHelloReader, between two segments of the hello
+  BytePool::Handle server_name_ = BytePool::kNull;  // server_name_size_ bytes
   std::uint32_t burst_ack_ = 0;          // what the client had received when it sent the waiting requests
   std::uint32_t served_ = 0;             // how far responses have acknowledged requests
   std::uint32_t response_hole_end_ = 0;  // with response_hole_
-  std::uint8_t held_for_ = 0;            // segments that came while bytes were held back
+  std::uint8_t server_name_size_ = 0;
+  std::uint8_t held_for_ = 0;  // segments that came while bytes were held back
   bool http_seen_ = false;
   bool served_known_ = false;
   bool burst_known_ = false;    // burst_ack_ is set

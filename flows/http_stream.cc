@@ -51,6 +51,9 @@ void HttpStream::step(StreamContext& context, MessageHandler& handler, Input& in
       return read_chunk_end(handler, in);
     case State::kTrailers:
       return read_trailers(context, handler, in);
+    case State::kForeign:
+      turn(handler.on_foreign(in.bytes, in.origin, false));
+      return in.consume(in.bytes.size());
     case State::kOpaque:
       return in.consume(in.bytes.size());
   }
@@ -76,8 +79,10 @@ void HttpStream::search(MessageHandler& handler, Input& in) {
   if (in.segment_start) look = response_ ? looks_like_response(in.bytes) : looks_like_request(in.bytes);
   const bool bare = !response_ && look == Look::kYes && is_http09(in.bytes);
   if (look == Look::kNo || bare || !handler.on_candidate(in.origin)) {
+    if (look == Look::kNo && in.segment_start) turn(handler.on_foreign(in.bytes, in.origin, true));
     in.consume(in.bytes.size());
-    return handler.on_hole();  // what is passed over may have been messages
+    if (state_ == State::kSearch) handler.on_hole();  // what is passed over may have been messages
+    return;
   }
   read_start(in);
   tentative_ = true;
@@ -100,13 +105,12 @@ void HttpStream::read_head(StreamContext& context, MessageHandler& handler, Inpu
     const Look look = response_ ? looks_like_response(head) : looks_like_request(head);
     recognised_ = look == Look::kYes;
     if (look == Look::kNo || (tentative_ && !response_ && recognised_ && is_http09(head))) {
-      const Foreign foreign = tentative_ ? Foreign::kSearch : handler.on_foreign(head, first_);
-      state_ = foreign == Foreign::kSearch    ? State::kSearch
-               : foreign == Foreign::kNotHttp ? State::kOpaque
-                                              : State::kUntilClose;
-      if (foreign == Foreign::kBareBody) handler.on_bytes(head.size(), head.size(), head_time_);
-      release(context);
-      return in.consume(in.bytes.size());
+      turn(tentative_ ? Foreign::kSearch : handler.on_foreign(head, first_, false));
+      if (state_ == State::kUntilClose) handler.on_bytes(head.size(), head.size(), head_time_);
+      if (state_ != State::kHead) {
+        release(context);
+        return in.consume(before > 0 ? taken : in.bytes.size());
+      }
     }
   }
   std::size_t end = std::string_view::npos;
@@ -133,6 +137,26 @@ void HttpStream::read_head(StreamContext& context, MessageHandler& handler, Inpu
   }
   if (before == 0 && !append(context, in.bytes)) lose(handler);
   in.consume(in.bytes.size());
+}
+
+// Goes on as the handler says who was asked about foreign bytes.
+void HttpStream::turn(Foreign foreign) {
+  switch (foreign) {
+    case Foreign::kSearch:
+      state_ = State::kSearch;
+      return;
+    case Foreign::kNotHttp:
+      state_ = State::kOpaque;
+      return;
+    case Foreign::kReadOn:
+      state_ = State::kForeign;
+      return;
+    case Foreign::kMoreNeeded:
+      return;
+    case Foreign::kBareBody:
+      state_ = State::kUntilClose;
+      return;
+  }
 }
 
 void HttpStream::take_head(MessageHandler& handler, std::string_view head, std::int64_t last_time, bool cut) {
@@ -283,6 +307,9 @@ void HttpStream::gap(StreamContext& context, MessageHandler& handler, std::uint6
   switch (state_) {
     case State::kOpaque:
       return;
+    case State::kForeign:
+      state_ = State::kOpaque;
+      return;
     case State::kSearch:
     case State::kStart:
       return lose(handler);
@@ -324,7 +351,7 @@ void HttpStream::abandon(StreamContext& context, MessageHandler& handler, bool c
   if (state_ == State::kHead && (recognised_ || !tentative_) && buffered_ > 0) {
     handler.on_partial_head(buffered(context), first_, head_time_, closed);
   } else if (state_ != State::kHead && state_ != State::kStart && state_ != State::kSearch &&
-             state_ != State::kOpaque) {
+             state_ != State::kForeign && state_ != State::kOpaque) {
     closed ? handler.on_cut() : handler.on_lost();
   }
   release(context);

@@ -25,9 +25,11 @@ struct Body {
 
 // What to make of bytes that are no start of a message.
 enum class Foreign : std::uint8_t {
-  kSearch,    // something was missed: look for the next head
-  kNotHttp,   // the connection speaks something else
-  kBareBody,  // an HTTP/0.9 response, which has no head: they are its body, until close
+  kSearch,      // something was missed: look for the next head
+  kNotHttp,     // this direction speaks something else
+  kReadOn,      // so it does, and the next bytes are asked about as well, as they come
+  kMoreNeeded,  // these are too few to say: ask again when there are more
+  kBareBody,    // an HTTP/0.9 response, which has no head: they are its body, until close
 };
 
 // Is told of each message as it is read. Between on_head() and on_end(), on_cut() or on_lost() there is a
@@ -52,8 +54,9 @@ class MessageHandler {
   virtual void on_hole() = 0;
   // While the next head is searched for, one seems to start at `first`. False: it can't be one.
   virtual bool on_candidate(const Origin& first) = 0;
-  // The bytes where a message should start are none.
-  virtual Foreign on_foreign(std::string_view bytes, const Origin& first) = 0;
+  // The bytes where a message should start are none: all that came since then, or after kReadOn the next
+  // ones. `searching`: they are a segment that was looked at for a head; not with kMoreNeeded as the answer.
+  virtual Foreign on_foreign(std::string_view bytes, const Origin& first, bool searching) = 0;
 };
 
 // The rest of the world that a stream needs.
@@ -104,6 +107,7 @@ class HttpStream {
     kChunkEnd,
     kTrailers,
     kUntilClose,
+    kForeign,
     kOpaque
   };
   struct Input {
@@ -121,6 +125,7 @@ class HttpStream {
   void read_start(Input& in);
   void search(MessageHandler& handler, Input& in);
   void read_head(StreamContext& context, MessageHandler& handler, Input& in);
+  void turn(Foreign foreign);
   void take_head(MessageHandler& handler, std::string_view head, std::int64_t last_time, bool cut);
   std::size_t to_empty_line(std::string_view bytes, bool& done);
   void skip_head(MessageHandler& handler, Input& in);

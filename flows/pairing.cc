@@ -77,8 +77,9 @@ void Exchange::begin_burst(const Origin& first) {
   if (!first.has_ack) return;
   if (conversation_.burst_known_ && seq_distance(first.ack, conversation_.burst_ack_) <= 0) return;
   const BytePool::Handle waiting = oldest_waiting();
-  // The client acknowledges responses of which nothing was captured.
-  const bool unseen = !conversation_.halves_[1 - endpoint_].reassembler.started();
+  // The client acknowledges responses of which nothing was captured, or what is no HTTP.
+  const HttpConversation::Half& other = conversation_.halves_[1 - endpoint_];
+  const bool unseen = !other.reassembler.started() || other.stream.opaque();
   const bool in_doubt =
       conversation_.loose_ != BytePool::kNull ||
       (waiting != BytePool::kNull && (unseen || conversation_.response_hole_ || at(waiting).request_hole));

@@ -157,26 +157,6 @@ TEST(HttpTest, DataOnTheSynAndBeforeTheHandshakeEnds) {
   EXPECT_EQ(run(talk).sink.transaction_lines(), (Lines{"#1 GET /a 1.1 [28+0] -> 200 OK [38+5] success"}));
 }
 
-struct Foreigner {
-  std::string bytes;
-  AppProtocol protocol;
-};
-
-TEST(HttpTest, OtherProtocolsAreNamedAndGiveNoTransactions) {
-  for (const auto& [bytes, protocol] :
-       {Foreigner{std::string("\x16\x03\x01\x02\0\x01", 6), AppProtocol::kTls},
-        Foreigner{"SSH-2.0-OpenSSH_9.2\r\n", AppProtocol::kSsh},
-        Foreigner{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", AppProtocol::kHttp2},
-        Foreigner{"\x01\x02\x03", AppProtocol::kUnknown}}) {
-    Conversation talk;
-    talk.handshake().client(bytes).server("\x05\x06" + kOk).client(kGet).close(Side::kClient);
-    const Outcomes out = run(talk);
-    EXPECT_EQ(out.sink.transaction_lines(), Lines{}) << bytes;
-    EXPECT_EQ(out.sink.who.back().protocol, protocol) << bytes;
-    EXPECT_EQ(out.sink.closed().client.bytes, bytes.size() + kGet.size());
-  }
-}
-
 TEST(HttpTest, EveryLinkAndAddressFamilyGivesTheSame) {
   const Envelope envelopes[] = {{.v6 = true},
                                 {.tags = {{0x8100, 5}}},

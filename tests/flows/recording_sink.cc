@@ -157,6 +157,7 @@ void RecordingSink::on_connection(const ConnectionEvent& event) {
   out.state = event.state;
   out.history = event.history;
   out.teardown = event.teardown;
+  out.server_name = event.server_name;
   lines.push_back(out.text());
   who.push_back(who_of(event.connection));
   connections.push_back(std::move(out));

@@ -47,6 +47,7 @@ struct RecordedConnection {
   int completeness = 0;
   std::string state, history;
   Teardown teardown{};
+  std::string server_name;
 
   // "opened midstream", "established", "half-closed by client", "closed fin four-way by client"
   std::string text() const;
