@@ -21,7 +21,7 @@ bool has_figures(const SideReport& side) {
 void EcsEncoder::on_connection(const ConnectionEvent& event) {
   if (!options_.records.has(event.action)) return;
   const bool closed = event.action == ConnectionAction::kClosed;
-  json_.set_latin1(!is_utf8(interface_name(event.connection)));
+  json_.set_latin1(!is_utf8(interface_name(event.connection)) || !is_utf8(event.server_name));
 
   json_.begin_object();
   write_connection_event(event);
@@ -33,6 +33,7 @@ void EcsEncoder::on_connection(const ConnectionEvent& event) {
   json_.end_object();
   write_observer(event.connection);
   write_tcp(event);
+  write_tls(event);
   end_record();
 }
 
@@ -86,6 +87,18 @@ void EcsEncoder::write_tcp(const ConnectionEvent& event) {
       write_side(event.server);
     }
   }
+  json_.end_object();
+}
+
+void EcsEncoder::write_tls(const ConnectionEvent& event) {
+  if (event.server_name.empty()) return;
+  json_.key("tls");
+  json_.begin_object();
+  json_.key("client");
+  json_.begin_object();
+  json_.key("server_name");
+  json_.string(event.server_name);
+  json_.end_object();
   json_.end_object();
 }
 

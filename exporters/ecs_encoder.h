@@ -87,6 +87,7 @@ class EcsEncoder final : public RecordEncoder {
   // ecs_connection.cc: `tapline.connection`.
   void write_connection_event(const ConnectionEvent& event);
   void write_tcp(const ConnectionEvent& event);
+  void write_tls(const ConnectionEvent& event);
   void write_handshake(const Handshake& handshake);
   void write_side(const SideReport& side);
   void write_volume(const Volume& volume);

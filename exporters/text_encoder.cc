@@ -238,6 +238,10 @@ void TextEncoder::write_closed(const ConnectionEvent& event) {
     line_.put("  ");
     line_.put(name_of(protocol));
   }
+  if (!event.server_name.empty()) {
+    line_.put(" ");
+    line_.put_wire(event.server_name);
+  }
   line_.put("  ");
   put_count(line_, event.transactions, "transaction");
   line_.put("  ");

@@ -108,6 +108,39 @@ TEST(EcsConnection, WordsOfTheContract) {
             (std::vector<std::string>{"four-way", "three-way", "simultaneous", "reset", "half", "none"}));
 }
 
+TEST(EcsConnection, NamesOfProtocols) {
+  ConnectionInfo connection = loopback_connection();
+  const ConnectionEvent event = closed_event(connection);
+  std::vector<std::string> names;
+  for (const auto protocol : {AppProtocol::kHttp, AppProtocol::kTls, AppProtocol::kHttp2, AppProtocol::kSsh,
+                              AppProtocol::kSmtp, AppProtocol::kFtp, AppProtocol::kRtsp, AppProtocol::kSip,
+                              AppProtocol::kMysql, AppProtocol::kPostgresql, AppProtocol::kRedis,
+                              AppProtocol::kMqtt, AppProtocol::kBittorrent, AppProtocol::kRdp}) {
+    connection.protocol = protocol;
+    names.push_back(record_of(event)["network"]["protocol"]);
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"http", "tls", "http2", "ssh", "smtp", "ftp", "rtsp", "sip",
+                                             "mysql", "postgresql", "redis", "mqtt", "bittorrent", "rdp"}));
+}
+
+TEST(EcsConnection, TheServerNameOfTls) {
+  ConnectionInfo connection = loopback_connection();
+  connection.protocol = AppProtocol::kTls;
+  ConnectionEvent event = closed_event(connection);
+  EXPECT_FALSE(record_of(event).contains("tls"));
+  event.server_name = "www.example.org";
+  for (const auto action : {ConnectionAction::kHalfClosed, ConnectionAction::kClosed}) {
+    event.action = action;
+    EXPECT_EQ(record_of(event)["tls"], (json{{"client", {{"server_name", "www.example.org"}}}}));
+    EXPECT_FALSE(record_of(event).contains("encoding"));
+  }
+  event.server_name = "b\xc3\xbc\"\n";
+  EXPECT_EQ(record_of(event)["tls"]["client"]["server_name"], "b\xc3\xbc\"\n");
+  event.server_name = "b\xfc";  // no UTF-8: each byte as a code point
+  EXPECT_EQ(record_of(event)["tls"]["client"]["server_name"], "b\xc3\xbc");
+  EXPECT_EQ(record_of(event)["encoding"], "latin1");
+}
+
 TEST(EcsConnection, FiguresOfASideAreLeftOutWhenZero) {
   const ConnectionInfo connection = loopback_connection();
   ConnectionEvent event = closed_event(connection);

@@ -225,6 +225,10 @@ TEST(Text, ConnectionsOfOtherProtocolsAreNamed) {
   event.transactions = 0;
   EXPECT_EQ(line_of(event),
             "13:46:42.283  127.0.0.1:41086        closed rst  tls  0 transactions  1.2 kB/1.3 kB  283 ms\n");
+  event.server_name = "h.example\x1b";
+  EXPECT_EQ(line_of(event),
+            "13:46:42.283  127.0.0.1:41086        closed rst  tls h.example\\x1b  0 transactions  "
+            "1.2 kB/1.3 kB  283 ms\n");
 }
 
 TEST(Text, Statistics) {
