@@ -1,6 +1,6 @@
 """The conformance corpus, where it lies beside this checkout: thresholds over all of it, determinism on fifty.
 
-scripts/corpus-thresholds has the figures. CORPUS names the directory that holds score.py and public/.
+scripts/corpus-thresholds has the figures, tests/corpus-differences.md a reason for each capture that differs. CORPUS names the directory that holds score.py and public/.
 """
 import glob
 import json
@@ -15,6 +15,7 @@ from determinism_test import compare_runs
 from lab import LabTest
 
 CORPUS = os.environ.get("CORPUS", "")
+DIFFERENCES = os.path.join(os.path.dirname(__file__), "..", "corpus-differences.md")
 THRESHOLDS = os.path.join(os.path.dirname(__file__), "..", "..", "scripts", "corpus-thresholds")
 
 
@@ -23,6 +24,18 @@ def thresholds():
     with open(THRESHOLDS, encoding="utf-8") as file:
         lines = [line.split() for line in file if line.strip() and not line.startswith("#")]
     return [(name, relation, float(figure)) for name, relation, figure, *_ in lines]
+
+
+def explained():
+    """The captures of tests/corpus-differences.md."""
+    with open(DIFFERENCES, encoding="utf-8") as file:
+        return set(re.findall(r"^\| `([^`]+)` \|", file.read(), re.MULTILINE))
+
+
+def differing(path):
+    """The captures that score.py found a difference in."""
+    with open(path, encoding="utf-8") as file:
+        return {line.split(": ", 1)[0] for line in file}
 
 
 def figures(text):
@@ -45,6 +58,8 @@ class Corpus(LabTest):
         for name, relation, figure in thresholds():
             with self.subTest(threshold=name):
                 (self.assertGreaterEqual if relation == ">=" else self.assertLessEqual)(found[name], figure)
+        self.assertEqual(differing(self.lab.path("out/diff.txt")), explained(),
+                         "tests/corpus-differences.md has to name each capture that differs, and no other")
 
     def test_determinism(self):
         captures = sorted(glob.glob(os.path.join(CORPUS, "public", "*.pcap*")))
