@@ -1,8 +1,10 @@
 // The state of one TCP connection: what every packet touches.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "flows/events.h"
@@ -16,37 +18,36 @@ inline std::int32_t seq_distance(std::uint32_t a, std::uint32_t b) {
 }
 
 // Zeek's states of one endpoint, from which conn_state follows.
-enum class EndpointState : std::uint8_t {
-  kInactive,
-  kSynSent,
-  kSynAckSent,
-  kPartial,
-  kEstablished,
-  kClosed,
-  kReset
+enum class EndpointState : std::uint8_t { kInactive, kSynSent, kPartial, kEstablished, kClosed, kReset };
+
+// One of Zeek's letters that repeat logarithmically.
+struct CountedLetter {
+  static constexpr std::uint32_t kMost = (1u << 28) - 1;
+  std::uint32_t count : 28 = 0;   // what it stands for has happened so often; no further than kMost
+  std::uint32_t written : 4 = 0;  // letters of it so far
 };
 
 // What one side has sent. Sequence numbers are raw.
 struct Endpoint {
   std::uint64_t packets = 0;
-  std::uint64_t bytes = 0;      // of payload, each sequence number once
-  std::uint32_t isn = 0;        // with `syn`
-  std::uint32_t other_isn = 0;  // of its latest SYN+ACK
-  std::uint32_t next_seq = 0;   // behind the highest sequence number seen; with `seq_known`
-  std::uint32_t acked = 0;      // the highest acknowledgment number it sent; with `ack_known`
-  std::uint32_t fin_seq = 0;    // the sequence number behind its FIN; with `fin`
-  std::uint32_t rst_seq = 0;    // with `rst`
-  std::uint32_t duplicate_acks = 0, keep_alives = 0;
+  std::uint64_t bytes = 0;           // of payload, each sequence number once
+  std::uint32_t isn = 0;             // with `syn`
+  std::uint32_t latest_isn = 0;      // of its latest SYN or SYN+ACK; with `syn`
+  std::uint32_t next_seq = 0;        // behind the highest sequence number seen; with `seq_known`
+  std::uint32_t acked = 0;           // the highest acknowledgment number it sent; with `ack_known`
+  std::uint32_t fin_seq = 0;         // the sequence number behind its FIN; with `fin`
+  std::uint32_t latest_fin_seq = 0;  // behind its latest FIN; with `fin`
+  std::uint32_t rst_seq = 0;         // with `rst`
+  std::uint32_t duplicate_acks = 0, zero_windows = 0, keep_alives = 0;
+  CountedLetter window_letter, gap_letter, retransmit_letter;
   std::uint16_t syn_window = 0, mss = 0;
   std::uint16_t window = 0;  // as last sent, unscaled
   std::uint8_t window_scale = 0;
-  EndpointState state = EndpointState::kInactive;
+  EndpointState state = EndpointState::kInactive, previous_state = EndpointState::kInactive;
   bool syn : 1 = false, fin : 1 = false, rst : 1 = false, seq_known : 1 = false, ack_known : 1 = false;
   bool has_mss : 1 = false, has_window_scale : 1 = false, sack_permitted : 1 = false, timestamps : 1 = false;
   bool fin_acked : 1 = false;   // by the other side
   bool kept_alive : 1 = false;  // its latest segment was a keep-alive
-  std::uint8_t zero_windows_log = 0, gaps_log = 0, retransmits_log = 0;  // letters of w, g, t written so far
-  std::uint32_t zero_windows = 0, gaps = 0, retransmits = 0;             // counted for them
 };
 
 // Zeek's history; letters past the room are left out, as no conversation of sense has so many.
@@ -56,6 +57,13 @@ class History {
     if (size_ < letters_.size()) letters_[size_++] = letter;
   }
   bool has(char letter) const { return view().find(letter) != std::string_view::npos; }
+  // The first frame came from the responder: the other case for all letters, and ^ before them.
+  void turn() {
+    for (char& letter : std::span(letters_).first(size_)) letter = static_cast<char>(letter ^ ('a' ^ 'A'));
+    if (size_ < letters_.size()) ++size_;
+    std::copy_backward(letters_.begin(), letters_.begin() + size_ - 1, letters_.begin() + size_);
+    letters_[0] = '^';
+  }
   std::string_view view() const { return {letters_.data(), size_}; }
 
  private:

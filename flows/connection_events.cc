@@ -1,6 +1,6 @@
 #include "flows/connection_events.h"
 
-#include "flows/tcp_tracker.h"
+#include "flows/conn_state.h"
 
 namespace tapline {
 namespace {

@@ -160,8 +160,8 @@ void FlowProcessor::State::update(Connection& connection, const TcpSegment& segm
   if (connection.holds_bytes) release_held(connection, segment.time_ns);
   const std::int64_t deadline_before = deadline(connection);
   const bool was_ended = connection.ended;
-  track(connection, segment);
   if (!connection.roles_known()) decide_roles(connection, segment, context.options.ports);
+  track(connection, segment);
   tell_beginning(connection);
   // What an RST carries is no part of the stream (RFC 9293 section 3.5.3).
   // A keep-alive's byte was sent before.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "flows/conn_state.h"
 #include "flows/exchange.h"
 #include "flows/tcp_tracker.h"
 #include "flows/tls_client_hello.h"
@@ -57,11 +58,17 @@ void HttpConversation::measure(const Connection& connection, const TcpSegment& s
   }
 }
 
+void HttpConversation::note_gaps(Connection& connection, std::uint8_t endpoint,
+                                 const StreamAccount& before) const {
+  for (std::uint32_t i = before.holes; i != halves_[endpoint].account.holes; ++i)
+    note_gap(connection, endpoint);
+}
+
 // What follows from bytes that have come out.
 void HttpConversation::settle(FlowContext& context, Connection& connection,
                               const std::array<StreamAccount, 2>& before) {
   for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
-    add_letters(connection, endpoint, before[endpoint]);
+    note_gaps(connection, endpoint, before[endpoint]);
     context.counters.reassembly_refused += halves_[endpoint].account.refused - before[endpoint].refused;
     check_end(context, connection, endpoint);
     let_go(context.pool, connection, endpoint);
@@ -149,20 +156,6 @@ void HttpConversation::release_held(FlowContext& context, Connection& connection
   held_for_ = 0;
 }
 
-// Zeek's t and g.
-void HttpConversation::add_letters(Connection& connection, std::uint8_t endpoint,
-                                   const StreamAccount& before) const {
-  const StreamAccount& now = halves_[endpoint].account;
-  Endpoint& side = connection.sides[endpoint];
-  if (now.retransmits != before.retransmits) {
-    add_counted_letter(connection.history, letter_of(connection, endpoint, 't'), side.retransmits,
-                       side.retransmits_log);
-  }
-  if (now.missed_bytes != before.missed_bytes) {
-    add_counted_letter(connection.history, letter_of(connection, endpoint, 'g'), side.gaps, side.gaps_log);
-  }
-}
-
 // Where a stream goes on whose SYN was not captured: the client's where the SYN+ACK says, the server's where
 // the waiting request says, or else with the first payload.
 std::uint32_t HttpConversation::stream_start(const Connection& connection, const TcpSegment& segment) const {
@@ -243,7 +236,7 @@ void HttpConversation::give_up_tail(FlowContext& context, Connection& connection
   const StreamAccount before = half.account;
   Exchange exchange(context, connection, *this, endpoint);
   half.reassembler.skip_to(context.pool, end, half.account, exchange);
-  add_letters(connection, endpoint, before);
+  note_gaps(connection, endpoint, before);
 }
 
 void HttpConversation::finish(FlowContext& context, Connection& connection, CloseReason reason) {

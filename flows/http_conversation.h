@@ -62,7 +62,7 @@ class HttpConversation {
   void measure(const Connection& connection, const TcpSegment& segment);
   std::uint32_t stream_start(const Connection& connection, const TcpSegment& segment) const;
   void payload(FlowContext& context, Connection& connection, const TcpSegment& segment);
-  void add_letters(Connection& connection, std::uint8_t endpoint, const StreamAccount& before) const;
+  void note_gaps(Connection& connection, std::uint8_t endpoint, const StreamAccount& before) const;
   void settle(FlowContext& context, Connection& connection, const std::array<StreamAccount, 2>& before);
   void release_held(FlowContext& context, Connection& connection, std::int64_t time_ns);
   void read_rest(FlowContext& context, Connection& connection);

@@ -154,6 +154,7 @@ void Reassembler::deliver(const Piece& piece, StreamAccount& account, StreamCons
   if (!piece.bytes.empty()) consumer.data(piece.bytes, piece.origin, piece.segment_start);
   if (const std::size_t cut = piece.length - piece.bytes.size(); cut > 0) {
     account.missed_bytes += cut;
+    ++account.holes;
     consumer.gap(cut, piece.origin.behind(piece.length));
   }
 }
@@ -186,6 +187,7 @@ void Reassembler::give_up_first_hole(BytePool& pool, StreamAccount& account, Str
   const std::uint32_t hole = origin.seq - next_;
   if (hole == 0) return;
   account.missed_bytes += hole;
+  ++account.holes;
   next_ = origin.seq;
   consumer.gap(hole, origin);
 }
@@ -204,6 +206,7 @@ void Reassembler::skip_to(BytePool& pool, std::uint32_t seq, StreamAccount& acco
   const std::int32_t hole = seq_distance(seq, next_);
   if (hole <= 0 || held(pool)) return;
   account.missed_bytes += static_cast<std::uint32_t>(hole);
+  ++account.holes;
   next_ = seq;
   Origin origin;
   origin.seq = seq;

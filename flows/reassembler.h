@@ -36,6 +36,7 @@ struct Piece {
 struct StreamAccount {
   std::uint64_t retransmitted_bytes = 0, out_of_order_bytes = 0, missed_bytes = 0;
   std::uint32_t retransmits = 0, out_of_order = 0, conflicts = 0;
+  std::uint32_t holes = 0;    // that missed_bytes is the size of
   std::uint32_t refused = 0;  // times that the pool had no room for what came early
 };
 

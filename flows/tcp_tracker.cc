@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "flows/conn_state.h"
 #include "flows/http_head.h"
 #include "flows/tcp_options.h"
 
@@ -19,14 +20,6 @@ enum Completeness : std::uint8_t {
 
 std::string_view text_of(std::span<const std::uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-void add_letter(Connection& connection, std::uint8_t endpoint, char letter) {
-  connection.history.add(letter_of(connection, endpoint, letter));
-}
-void add_letter_once(Connection& connection, std::uint8_t endpoint, char letter) {
-  if (!connection.history.has(letter_of(connection, endpoint, letter)))
-    add_letter(connection, endpoint, letter);
 }
 
 // As Wireshark reckons it: ACK means a segment that does nothing but acknowledge, and the frame that starts a
@@ -48,7 +41,6 @@ void track_syn(Connection& connection, const TcpSegment& segment) {
   Endpoint& own = connection.sides[segment.sender];
   Endpoint& peer = connection.sides[1 - segment.sender];
   const bool with_ack = segment.has(kAck);
-  if (!own.syn || own.isn != segment.seq) add_letter(connection, segment.sender, with_ack ? 'h' : 's');
   if (!own.syn) {
     SynParameters parameters;
     read_syn_options(segment.options, parameters);
@@ -61,13 +53,11 @@ void track_syn(Connection& connection, const TcpSegment& segment) {
     own.window_scale = parameters.window_scale.value_or(0);
     own.sack_permitted = parameters.sack_permitted;
     own.timestamps = parameters.timestamps;
-    own.other_isn = own.isn;
   }
-  if (with_ack) own.other_isn = segment.seq;
+  own.latest_isn = segment.seq;
   if (!with_ack) {
     connection.syn_seen = true;
     if (!connection.syn_ack_seen) connection.syn_time = segment.time_ns;
-    if (own.state == EndpointState::kInactive) own.state = EndpointState::kSynSent;
     return;
   }
   const bool answers = peer.syn && segment.ack == peer.isn + 1;
@@ -75,11 +65,6 @@ void track_syn(Connection& connection, const TcpSegment& segment) {
     connection.syn_ack_seen = true;
     connection.syn_ack_time = segment.time_ns;
     connection.handshake_timed = connection.syn_seen && connection.syn_time <= segment.time_ns;
-  }
-  if (peer.state == EndpointState::kSynSent) {
-    own.state = peer.state = EndpointState::kEstablished;
-  } else if (own.state == EndpointState::kInactive) {
-    own.state = EndpointState::kSynAckSent;
   }
 }
 
@@ -90,8 +75,8 @@ void track_handshake_ack(Connection& connection, const TcpSegment& segment) {
   if (connection.established || !connection.syn_ack_seen || !peer.syn) return;
   if (connection.syn_seen && !own.syn) return;
   if (!connection.is_client(segment.sender)) return;
-  if (peer.bytes == 0 && segment.ack == peer.other_isn + 1)
-    peer.isn = peer.other_isn;  // the one that was taken
+  if (peer.bytes == 0 && segment.ack == peer.latest_isn + 1)
+    peer.isn = peer.latest_isn;  // the one that was taken
   if (seq_distance(segment.ack, peer.isn) < 1) return;
   connection.established = true;
   connection.ack_time = segment.time_ns;
@@ -101,8 +86,7 @@ void track_fin(Connection& connection, const TcpSegment& segment) {
   Endpoint& own = connection.sides[segment.sender];
   Endpoint& peer = connection.sides[1 - segment.sender];
   const std::uint32_t fin_seq = segment.seq + segment.sequence_length();
-  if (!own.fin || own.fin_seq != fin_seq) add_letter(connection, segment.sender, 'f');
-  own.state = own.state == EndpointState::kReset ? own.state : EndpointState::kClosed;
+  own.latest_fin_seq = fin_seq;
   if (own.fin) return;
   own.fin = true;
   own.fin_seq = fin_seq;
@@ -133,15 +117,11 @@ bool plausible_reset(const Endpoint& own, const Endpoint& peer, const TcpSegment
   return seq_distance(segment.seq, low) >= -1 && seq_distance(segment.seq, own.next_seq) < kLargestWindow;
 }
 
-void track_rst(Connection& connection, const TcpSegment& segment) {
+void track_rst(Connection& connection, const TcpSegment& segment, bool believed) {
   Endpoint& own = connection.sides[segment.sender];
-  const Endpoint& peer = connection.sides[1 - segment.sender];
-  if (!own.rst || own.rst_seq != segment.seq) add_letter(connection, segment.sender, 'r');
   own.rst = true;
   own.rst_seq = segment.seq;
-  if (!plausible_reset(own, peer, segment)) return;
-  own.state = EndpointState::kReset;
-  if (connection.ended) return;
+  if (!believed || connection.ended) return;
   connection.ended = true;
   connection.end_reason = CloseReason::kRst;
   connection.end_time = segment.time_ns;
@@ -180,21 +160,12 @@ void track_sequence(Endpoint& own, const TcpSegment& segment) {
   own.seq_known = true;
 }
 
+void set_client(Connection& connection, std::uint8_t endpoint) {
+  connection.client = endpoint;
+  note_roles(connection);
+}
+
 }  // namespace
-
-char letter_of(const Connection& connection, std::uint8_t endpoint, char letter) {
-  const std::uint8_t originator = connection.roles_known() ? connection.client : connection.first_sender;
-  return endpoint == originator ? static_cast<char>(letter - 'a' + 'A') : letter;
-}
-
-void add_counted_letter(History& history, char letter, std::uint32_t& count, std::uint8_t& written) {
-  ++count;
-  std::uint32_t threshold = 1;
-  for (int i = 0; i < written; ++i) threshold *= 10;
-  if (count < threshold) return;
-  history.add(letter);
-  ++written;
-}
 
 void begin_connection(Connection& connection, const TcpSegment& segment) {
   connection.first_time = connection.last_time = segment.time_ns;
@@ -207,28 +178,20 @@ void begin_connection(Connection& connection, const TcpSegment& segment) {
 void decide_roles(Connection& connection, const TcpSegment& segment, const PortSet& ports) {
   const std::uint8_t sender = segment.sender;
   const auto other = static_cast<std::uint8_t>(1 - sender);
-  if (segment.has(kSyn)) {
-    connection.client = segment.has(kAck) ? other : sender;
-    return;
-  }
+  if (segment.has(kSyn)) return set_client(connection, segment.has(kAck) ? other : sender);
   const bool first_is_server = ports.contains(connection.key.port(0));
   if (first_is_server != ports.contains(connection.key.port(1))) {
-    connection.client = first_is_server ? 1 : 0;
-    return;
+    return set_client(connection, first_is_server ? 1 : 0);
   }
-  if (looks_like_response(text_of(segment.payload)) == Look::kYes) {
-    connection.client = other;
-  } else if (looks_like_request(text_of(segment.payload)) == Look::kYes) {
-    connection.client = sender;
-  } else if (connection.sides[0].packets + connection.sides[1].packets >= 4) {
-    force_roles(connection);
-  }
+  if (looks_like_response(text_of(segment.payload)) == Look::kYes) return set_client(connection, other);
+  if (looks_like_request(text_of(segment.payload)) == Look::kYes) return set_client(connection, sender);
+  if (connection.sides[0].packets + connection.sides[1].packets >= 3) force_roles(connection);
 }
 
 void force_roles(Connection& connection) {
   if (connection.roles_known()) return;
   const std::uint16_t port0 = connection.key.port(0), port1 = connection.key.port(1);
-  connection.client = port0 == port1 ? connection.first_sender : port0 < port1 ? 1 : 0;
+  set_client(connection, port0 == port1 ? connection.first_sender : port0 < port1 ? 1 : 0);
 }
 
 bool starts_anew(const Connection& connection, const TcpSegment& segment) {
@@ -257,24 +220,19 @@ void track(Connection& connection, const TcpSegment& segment) {
   if (segment.sender != connection.first_sender || (acknowledges && !segment.has(kRst)))
     connection.answered = true;
   note_completeness(connection, segment);
+  const bool believed =
+      segment.has(kRst) && plausible_reset(own, connection.sides[1 - segment.sender], segment);
+  note_conn_state(connection, segment, believed);
   own.kept_alive = is_keep_alive(own, segment);
   own.keep_alives += own.kept_alive ? 1 : 0;
   if (segment.has(kSyn)) track_syn(connection, segment);
-  if (segment.payload_bytes > 0) {
-    connection.data_seen = true;
-    add_letter_once(connection, segment.sender, 'd');
-  } else if (segment.flags == kAck || segment.flags == (kAck | kPsh)) {
-    add_letter_once(connection, segment.sender, 'a');
-  }
-  if (!segment.has(kSyn) && own.state == EndpointState::kInactive) own.state = EndpointState::kPartial;
+  if (segment.payload_bytes > 0) connection.data_seen = true;
   if (segment.has(kAck) && !segment.has(kSyn) && !segment.has(kRst)) track_handshake_ack(connection, segment);
   if (segment.has(kFin)) track_fin(connection, segment);
-  if (segment.has(kRst)) track_rst(connection, segment);
+  if (segment.has(kRst)) track_rst(connection, segment, believed);
   if (segment.has(kAck) && !segment.has(kRst)) track_ack(connection, segment);
-  if (segment.window == 0 && !segment.has(kSyn) && !segment.has(kFin) && !segment.has(kRst)) {
-    add_counted_letter(connection.history, letter_of(connection, segment.sender, 'w'), own.zero_windows,
-                       own.zero_windows_log);
-  }
+  if (segment.window == 0 && !segment.has(kSyn) && !segment.has(kFin) && !segment.has(kRst))
+    ++own.zero_windows;
   own.window = segment.window;
   if (segment.payload_bytes == 0) track_sequence(own, segment);
 }
@@ -287,35 +245,6 @@ void count_payload(Endpoint& sender, const TcpSegment& segment) {
                                   : segment.payload_bytes;
   sender.bytes += fresh;
   track_sequence(sender, segment);
-}
-
-std::string_view conn_state(const Connection& connection) {
-  using S = EndpointState;
-  const std::uint8_t client = connection.roles_known() ? connection.client : connection.first_sender;
-  const Endpoint& orig = connection.sides[client];
-  const Endpoint& resp = connection.sides[1 - client];
-  const S os = orig.state, rs = resp.state;
-  const bool orig_inactive = os == S::kInactive || os == S::kPartial;
-  const bool resp_inactive = rs == S::kInactive || rs == S::kPartial;
-  if (rs == S::kReset) {
-    if (os == S::kSynSent || os == S::kSynAckSent ||
-        (os == S::kReset && orig.bytes == 0 && resp.bytes == 0)) {
-      return "REJ";
-    }
-    return orig_inactive ? "RSTRH" : "RSTR";
-  }
-  if (os == S::kReset) {
-    if (!resp_inactive) return "RSTO";
-    return orig.syn && !resp.syn &&
-                   connection.history.view().find_first_of("HADFGIQ") == std::string_view::npos
-               ? "RSTOS0"
-               : "OTH";
-  }
-  if (rs == S::kClosed && os == S::kClosed) return "SF";
-  if (os == S::kClosed) return resp_inactive ? "SH" : "S2";
-  if (rs == S::kClosed) return orig_inactive ? "SHR" : "S3";
-  if (os == S::kSynSent && rs == S::kInactive) return "S0";
-  return os == S::kEstablished && rs == S::kEstablished ? "S1" : "OTH";
 }
 
 }  // namespace tapline

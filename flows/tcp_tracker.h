@@ -1,4 +1,4 @@
-// What a segment does to its connection's TCP state (RFC 9293): handshake, numbers, teardown, Zeek's letters.
+// What a segment does to its connection's TCP state (RFC 9293): handshake, numbers, teardown.
 #pragma once
 
 #include "flows/connection.h"
@@ -11,7 +11,8 @@ namespace tapline {
 void begin_connection(Connection& connection, const TcpSegment& segment);
 
 // Decides who is the client, as far as the rules of the user contract can: SYN, SYN+ACK, the port set, an
-// HTTP head; after four segments, or with `force`, the lower port is the server.
+// HTTP head; with the fourth segment, or by force_roles(), the lower port is the server. REQUIRES: track()
+// has not had the segment yet.
 void decide_roles(Connection& connection, const TcpSegment& segment, const PortSet& ports);
 void force_roles(Connection& connection);
 
@@ -27,13 +28,5 @@ void track(Connection& connection, const TcpSegment& segment);
 
 // Accounts for payload by its sequence numbers alone, for what is not reassembled.
 void count_payload(Endpoint& sender, const TcpSegment& segment);
-
-// Adds one of Zeek's letters that repeat logarithmically: at the 1st, 10th, 100th … time.
-void add_counted_letter(History& history, char letter, std::uint32_t& count, std::uint8_t& written);
-// The letter in the case that tells its side.
-char letter_of(const Connection& connection, std::uint8_t endpoint, char letter);
-
-// Zeek's conn_state, by its decision order.
-std::string_view conn_state(const Connection& connection);
 
 }  // namespace tapline
