@@ -20,6 +20,7 @@ void add(const FlowCounters& from, FlowCounters& to) {
   to.closed += from.closed;
   to.evicted += from.evicted;
   to.attempts += from.attempts;
+  to.attempts_unwritten += from.attempts_unwritten;
   to.open += from.open;
   to.transactions += from.transactions;
   to.gaps += from.gaps;

@@ -70,6 +70,10 @@ std::string closing_summary(const RunTotals& totals) {
     add(count_of(flows.evicted, "connection", "connections") +
         " made room for newer ones before the end; a larger --max-flows helps");
   }
+  if (flows.attempts_unwritten > 0) {
+    add(count_of(flows.attempts_unwritten, "attempt", "attempts") +
+        " to connect that nobody answered made room without a record; --attempts all writes each");
+  }
   if (flows.reassembly_refused > 0) {
     add("data was let go " + count_of(flows.reassembly_refused, "time", "times") +
         " for want of room; a larger --reassembly-memory helps");

@@ -50,6 +50,7 @@ void write_flows(JsonWriter& json, const FlowCounters& flows) {
   json.field("closed", flows.closed);
   json.field("evicted", flows.evicted);
   json.field("attempts", flows.attempts);
+  json.field("attempts_unwritten", flows.attempts_unwritten);
   json.end_object();
   json.field("transactions", flows.transactions);
   json.key("reassembly");
@@ -114,6 +115,7 @@ FlowCounters grown(FlowCounters now, const FlowCounters& before) {
   now.closed -= before.closed;
   now.evicted -= before.evicted;
   now.attempts -= before.attempts;
+  now.attempts_unwritten -= before.attempts_unwritten;
   now.transactions -= before.transactions;
   now.gaps -= before.gaps;
   now.gap_bytes -= before.gap_bytes;

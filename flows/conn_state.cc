@@ -5,8 +5,8 @@
 namespace tapline {
 namespace {
 
-// The letter in the case that tells its side. Until the client is known, it is taken for the sender of the first
-// frame.
+// The letter in the case that tells its side. Until the client is known, it is taken for the sender of the
+// first frame.
 char letter_of(const Connection& connection, std::uint8_t endpoint, char letter) {
   const std::uint8_t originator = connection.roles_known() ? connection.client : connection.first_sender;
   return endpoint == originator ? static_cast<char>(letter - 'a' + 'A') : letter;
@@ -80,7 +80,8 @@ void move_to(Endpoint& endpoint, EndpointState state) {
 // The first segment of an endpoint.
 void begin(const Connection& connection, const TcpSegment& segment, Endpoint& own, Endpoint& peer) {
   using S = EndpointState;
-  const bool client = segment.sender == (connection.roles_known() ? connection.client : connection.first_sender);
+  const bool client =
+      segment.sender == (connection.roles_known() ? connection.client : connection.first_sender);
   if (segment.has(kSyn)) {
     // From the client, unless its answer came past first.
     const bool attempt = client && peer.state != S::kEstablished;
@@ -124,8 +125,7 @@ void move_on(const Connection& connection, const TcpSegment& segment, bool belie
 
 bool established_or_closing(const Endpoint& endpoint) {
   return endpoint.state == EndpointState::kEstablished ||
-         (endpoint.state == EndpointState::kClosed &&
-          endpoint.previous_state == EndpointState::kEstablished);
+         (endpoint.state == EndpointState::kClosed && endpoint.previous_state == EndpointState::kEstablished);
 }
 
 // A SYN, and an RST behind it with nothing between that an attempt would not have.

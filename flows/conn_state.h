@@ -1,4 +1,5 @@
-// Zeek's view of a connection: its `conn_state` and `history` (Zeek's base/protocols/conn, TCP session adapter).
+// Zeek's view of a connection: its `conn_state` and `history` (Zeek's base/protocols/conn, TCP session
+// adapter).
 #pragma once
 
 #include <string_view>

@@ -71,6 +71,9 @@ class History {
   std::uint8_t size_ = 0;
 };
 
+// What is evicted first when room is needed.
+enum class EvictionClass : std::uint8_t { kAttempt, kHalfOpen, kEnded, kLast };
+
 struct Connection {
   static constexpr std::uint8_t kUndecided = 2;
 
@@ -100,9 +103,9 @@ struct Connection {
   // The side that did not send the first frame sent one, or must have.
   bool answered : 1 = false;
   bool opened_told : 1 = false, established_told : 1 = false, half_closed_told : 1 = false;
-  bool ended : 1 = false;           // both FINs, or an RST: only the linger is left, and the last ACK
-  bool holds_bytes : 1 = false;     // HttpConversation::holds()
-  bool attempt_listed : 1 = false;  // is in the list of unanswered attempts
+  bool ended : 1 = false;        // both FINs, or an RST: only the linger is left, and the last ACK
+  bool holds_bytes : 1 = false;  // HttpConversation::holds()
+  EvictionClass listed = EvictionClass::kLast;
   std::uint8_t first_sender = 0;
   History history;
 
@@ -117,6 +120,15 @@ struct Connection {
   }
   // An attempt that nobody answered (yet).
   bool unanswered() const { return !midstream && !answered; }
+  // A SYN+ACK, and nothing that would show that it has arrived: as in a flood of SYNs that the server
+  // answers.
+  bool half_open() const { return syn_ack_seen && !established && !data_seen && !fin_seen(); }
+  EvictionClass eviction_class() const {
+    return ended          ? EvictionClass::kEnded
+           : unanswered() ? EvictionClass::kAttempt
+           : half_open()  ? EvictionClass::kHalfOpen
+                          : EvictionClass::kLast;
+  }
 };
 static_assert(sizeof(Connection) <= 320);
 

@@ -28,7 +28,8 @@ struct FlowCounters {
   std::uint64_t cut = 0, cut_bytes = 0;  // frames captured shorter than they were, and the bytes cut off
   std::array<std::uint64_t, kUndecodedNames.size()> undecoded{};    // by Undecoded; [0] is unused
   std::uint64_t opened = 0, closed = 0, evicted = 0, attempts = 0;  // connections; attempts: never answered
-  std::uint64_t open = 0;                                           // in the table now
+  std::uint64_t attempts_unwritten = 0;  // of `attempts`: evicted, and so many that they have no record
+  std::uint64_t open = 0;                // in the table now
   std::uint64_t transactions = 0;
   std::uint64_t gaps = 0, gap_bytes = 0;  // holes given up, and their size
   std::uint64_t reassembly_bytes = 0;     // bytes held now

@@ -48,10 +48,11 @@ struct FlowProcessor::State {
   void handle(const Entry& entry);
   Connection& open(const TcpSegment& segment, std::uint64_t hash);
   void update(Connection& connection, const TcpSegment& segment);
-  void relist(Connection& connection, bool was_ended);
+  void relist(Connection& connection);
   void tell_beginning(Connection& connection);
   void tell(Connection& connection, ConnectionAction action, std::int64_t time);
-  void make_room();
+  void make_room(std::int64_t time_ns);
+  void evict(Connection& connection, std::int64_t time_ns);
   void pass_time(std::int64_t time_ns);
   std::int64_t patience(const Connection& connection) const;
   std::int64_t expiry(const Connection& connection) const {
@@ -68,7 +69,7 @@ struct FlowProcessor::State {
   }
   void on_deadline(Connection& connection, std::int64_t time_ns);
   void release_held(Connection& connection, std::int64_t time_ns);
-  void close(Connection& connection, CloseReason reason, bool scheduled = true);
+  void close(Connection& connection, CloseReason reason, bool scheduled = true, bool written = true);
   HttpConversation* conversation_of(const Connection& connection) {
     return connection.conversation == SlotPool<HttpConversation>::kNone
                ? nullptr
@@ -84,9 +85,11 @@ struct FlowProcessor::State {
   SlotPool<HttpConversation> conversations;
   TimerWheel wheel;
   IndexLists lists;
-  IndexLists::List attempts;  // never answered, oldest first
-  IndexLists::List ended;     // lingering, oldest first
-  std::uint32_t hand = 0;     // where the search for something to evict goes on
+  // By EvictionClass, those that came to it first in front; of what is evicted last there is no list.
+  std::array<IndexLists::List, static_cast<std::size_t>(EvictionClass::kLast)> evictable;
+  std::uint32_t hand = 0;              // where the search for something to evict goes on
+  std::int64_t eviction_second = 0;    // of packet time, of the latest evicted attempt
+  std::uint32_t attempts_written = 0;  // of those evicted in it
   std::uint64_t next_number = 1;
   std::array<Entry, kBatch> batch;
 };
@@ -142,16 +145,12 @@ void FlowProcessor::State::handle(const Entry& entry) {
 }
 
 Connection& FlowProcessor::State::open(const TcpSegment& segment, std::uint64_t hash) {
-  if (table.full()) make_room();
+  if (table.full()) make_room(segment.time_ns);
   Connection& connection = table.insert(segment.key, hash);
   begin_connection(connection, segment);
   connection.number = next_number++;
   const std::uint32_t index = table.index_of(connection);
   wheel.schedule(index, deadline(connection));
-  if (connection.unanswered()) {
-    lists.append(attempts, index);
-    connection.attempt_listed = true;
-  }
   ++context.counters.opened;
   return connection;
 }
@@ -159,7 +158,6 @@ Connection& FlowProcessor::State::open(const TcpSegment& segment, std::uint64_t 
 void FlowProcessor::State::update(Connection& connection, const TcpSegment& segment) {
   if (connection.holds_bytes) release_held(connection, segment.time_ns);
   const std::int64_t deadline_before = deadline(connection);
-  const bool was_ended = connection.ended;
   if (!connection.roles_known()) decide_roles(connection, segment, context.options.ports);
   track(connection, segment);
   tell_beginning(connection);
@@ -181,7 +179,7 @@ void FlowProcessor::State::update(Connection& connection, const TcpSegment& segm
     connection.half_closed_told = true;
     tell(connection, ConnectionAction::kHalfClosed, segment.time_ns);
   }
-  relist(connection, was_ended);
+  relist(connection);
   // The wheel learns by itself of deadlines that are put off.
   if (const std::int64_t at = deadline(connection); at < deadline_before) {
     const std::uint32_t index = table.index_of(connection);
@@ -197,14 +195,13 @@ void FlowProcessor::State::release_held(Connection& connection, std::int64_t tim
 }
 
 // Keeps the lists of what goes first when room is needed.
-void FlowProcessor::State::relist(Connection& connection, bool was_ended) {
+void FlowProcessor::State::relist(Connection& connection) {
+  const EvictionClass now = connection.eviction_class(), before = connection.listed;
+  if (now == before) return;
   const std::uint32_t index = table.index_of(connection);
-  const bool now_ended = connection.ended && !was_ended;
-  if (connection.attempt_listed && (now_ended || !connection.unanswered())) {
-    lists.remove(attempts, index);
-    connection.attempt_listed = false;
-  }
-  if (now_ended) lists.append(ended, index);
+  if (before != EvictionClass::kLast) lists.remove(evictable[static_cast<std::size_t>(before)], index);
+  if (now != EvictionClass::kLast) lists.append(evictable[static_cast<std::size_t>(now)], index);
+  connection.listed = now;
 }
 
 void FlowProcessor::State::tell_beginning(Connection& connection) {
@@ -236,9 +233,9 @@ std::int64_t FlowProcessor::State::patience(const Connection& connection) const 
   constexpr std::int64_t kLastAckTimeout = 30 * kSecond;
   return connection.ended ? connection.awaits_last_ack() ? std::max(kLastAckTimeout, options.close_linger)
                                                          : options.close_linger
-         : connection.unanswered() ? options.attempt_timeout
-         : connection.fin_seen()   ? options.half_closed_timeout
-                                   : options.established_timeout;
+         : connection.unanswered() || connection.half_open() ? options.attempt_timeout
+         : connection.fin_seen()                             ? options.half_closed_timeout
+                                                             : options.established_timeout;
 }
 
 void FlowProcessor::State::pass_time(std::int64_t time_ns) {
@@ -253,14 +250,12 @@ void FlowProcessor::State::on_deadline(Connection& connection, std::int64_t time
   wheel.schedule(table.index_of(connection), deadline(connection));
 }
 
-// Attempts that nobody answered go first, then what only lingers, then, of some that stand next in the pool,
-// the one that has been silent longest. The pool's order does not depend on the hash seed.
-void FlowProcessor::State::make_room() {
-  if (attempts.head != IndexLists::kNone) {
-    ++context.counters.evicted;
-    return close(table.at(attempts.head), CloseReason::kEvicted);
+// By class; of the last one, what has been silent longest of some that stand next in the pool. The pool's
+// order does not depend on the hash seed.
+void FlowProcessor::State::make_room(std::int64_t time_ns) {
+  for (const IndexLists::List& list : evictable) {
+    if (list.head != IndexLists::kNone) return evict(table.at(list.head), time_ns);
   }
-  if (ended.head != IndexLists::kNone) return close(table.at(ended.head), CloseReason::kEvicted);
   constexpr std::uint32_t kLookedAt = 64;
   std::uint32_t oldest = hand % table.size();
   for (std::uint32_t i = 0; i < std::min(kLookedAt, table.size()); ++i) {
@@ -268,13 +263,27 @@ void FlowProcessor::State::make_room() {
     if (table.at(index).last_time < table.at(oldest).last_time) oldest = index;
   }
   hand = (hand + kLookedAt) % table.size();
-  ++context.counters.evicted;
-  close(table.at(oldest), CloseReason::kEvicted);
+  evict(table.at(oldest), time_ns);
 }
 
-// `scheduled`: the wheel still knows of it. What had ended already was only lingering, and keeps its own
-// reason.
-void FlowProcessor::State::close(Connection& connection, CloseReason reason, bool scheduled) {
+void FlowProcessor::State::evict(Connection& connection, std::int64_t time_ns) {
+  bool written = true;
+  if (connection.listed == EvictionClass::kAttempt && !context.options.all_attempts) {
+    // Time stamps that go back begin no second anew.
+    if (time_ns / kSecond > eviction_second) {
+      eviction_second = time_ns / kSecond;
+      attempts_written = 0;
+    }
+    written = attempts_written < FlowOptions::kAttemptsWritten;
+    if (written) ++attempts_written;
+  }
+  if (!connection.ended) ++context.counters.evicted;  // else it was only lingering, and loses nothing
+  close(connection, CloseReason::kEvicted, true, written);
+}
+
+// `scheduled`: the wheel still knows of it. `written`: or only counted. What had ended already was only
+// lingering, and keeps its own reason.
+void FlowProcessor::State::close(Connection& connection, CloseReason reason, bool scheduled, bool written) {
   const std::uint32_t index = table.index_of(connection);
   force_roles(connection);
   tell_beginning(connection);
@@ -282,16 +291,19 @@ void FlowProcessor::State::close(Connection& connection, CloseReason reason, boo
   HttpConversation* conversation = conversation_of(connection);
   if (conversation != nullptr) conversation->finish(context, connection, reason);
   const ConnectionInfo info = describe(connection, context.options.number_connections);
-  context.sink.on_connection(
-      make_event(connection, info, ConnectionAction::kClosed, conversation, context.pool, reason));
+  if (written) {
+    context.sink.on_connection(
+        make_event(connection, info, ConnectionAction::kClosed, conversation, context.pool, reason));
+  }
   ++context.counters.closed;
   if (connection.unanswered()) ++context.counters.attempts;
+  if (!written) ++context.counters.attempts_unwritten;
   if (conversation != nullptr) {
     conversation->release(context.pool);
     conversations.release(connection.conversation);
   }
-  if (connection.attempt_listed) lists.remove(attempts, index);
-  if (connection.ended) lists.remove(ended, index);
+  if (connection.listed != EvictionClass::kLast)
+    lists.remove(evictable[static_cast<std::size_t>(connection.listed)], index);
   if (scheduled) wheel.cancel(index);
   table.erase(connection);
 }

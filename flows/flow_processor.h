@@ -26,8 +26,12 @@ struct FlowOptions {
   std::uint32_t worker = 0, workers = 1;
   bool tell_requests = false;       // call EventSink::on_request()
   bool number_connections = false;  // give ConnectionInfo::number (one worker reading a file)
+  // Write each attempt that nobody answered. Else, of those that are evicted, kAttemptsWritten in a second of
+  // packet time: a SYN flood must not fill a disk. The others are counted (FlowCounters::attempts_unwritten).
+  bool all_attempts = false;
+  static constexpr std::uint32_t kAttemptsWritten = 1000;
   // Time-outs, in nanoseconds of packet time since the connection's last frame.
-  std::int64_t attempt_timeout = 30 * kSecond;  // a SYN that nobody answered
+  std::int64_t attempt_timeout = 30 * kSecond;  // a handshake that nobody answered, or nobody completed
   std::int64_t established_timeout = 3600 * kSecond;
   std::int64_t half_closed_timeout = 600 * kSecond;
   std::int64_t close_linger = 1 * kSecond;  // after both FINs, or an RST

@@ -56,6 +56,7 @@ TEST(Summary, TellsEachLossAndBoundOnce) {
   totals.flows.gaps = 1;
   totals.flows.gap_bytes = 1460;
   totals.flows.evicted = 5;
+  totals.flows.attempts_unwritten = 4000;
   totals.flows.reassembly_refused = 2;
   totals.flows.heads_too_long = 1;
   totals.flows.undecoded[static_cast<std::size_t>(Undecoded::kFragment)] = 4;
@@ -63,8 +64,8 @@ TEST(Summary, TellsEachLossAndBoundOnce) {
   for (const char* text :
        {"7 records were lost", "3 frames were cut short when captured (2 KiB missing)",
         "4 frames were not decoded: fragment 4", "1 hole in what connections sent (1.4 KiB never seen)",
-        "5 connections made room for newer ones", "--max-flows", "let go 2 times", "--reassembly-memory",
-        "1 message head was too long", "--max-head"}) {
+        "5 connections made room for newer ones", "--max-flows", "4,000 attempts", "--attempts all",
+        "let go 2 times", "--reassembly-memory", "1 message head was too long", "--max-head"}) {
     EXPECT_TRUE(says(totals, text)) << text << "\n" << closing_summary(totals);
   }
   EXPECT_FALSE(says(totals, "1,000")) << "frames of other ports are not a loss";

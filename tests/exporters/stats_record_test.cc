@@ -30,6 +30,7 @@ FlowCounters sample_flows() {
   flows.closed = 6;
   flows.evicted = 2;
   flows.attempts = 4;
+  flows.attempts_unwritten = 3;
   flows.open = 3;
   flows.transactions = 20;
   flows.gaps = 5;
@@ -72,7 +73,7 @@ TEST(StatsRecord, EveryFigure) {
       "softnet_dropped":{"packets":11},"interface_dropped":{"packets":12},"filtered":{"packets":13,"bytes":14},
       "cut":{"packets":1,"bytes":50},"elided":{"packets":15,"bytes":16},
       "undecoded":{"link_type":1,"network":2,"transport":3,"fragment":4,"truncated":5,"malformed":6,"port":7},
-      "connections":{"open":3,"opened":9,"closed":6,"evicted":2,"attempts":4},"transactions":20,
+      "connections":{"open":3,"opened":9,"closed":6,"evicted":2,"attempts":4,"attempts_unwritten":3},"transactions":20,
       "reassembly":{"bytes":1000,"refused":8},"heads_too_long":1,"gaps":{"count":5,"bytes":7300},
       "sinks":[{"name":"-","lines":30,"bytes":9000,"waiting":2,"lost":1},
                {"name":"file:ÿ","lines":0,"bytes":0,"lost":0,"spilled":3,"reconnects":4}],

@@ -251,7 +251,11 @@ TEST(ConnectionTest, ExpiryIsDecidedByPacketTimeAtLookUp) {
 }
 
 TEST(ConnectionTest, TimeOutsOfEachState) {
-  const FlowOptions options = default_options();
+  FlowOptions options = default_options();
+  options.attempt_timeout = 20 * kSecond;
+  options.established_timeout = 300 * kSecond;
+  options.half_closed_timeout = 150 * kSecond;
+  options.close_linger = 7 * kSecond;
   const auto closes_after = [&](Conversation& talk, std::int64_t patience, const std::string& line) {
     RecordingSink sink;
     FlowProcessor processor(options, sink);
@@ -264,14 +268,16 @@ TEST(ConnectionTest, TimeOutsOfEachState) {
     EXPECT_EQ(sink.lines.back(), line);
     finish(processor, sink);
   };
-  Conversation attempt, established, half, ended, reset;
+  Conversation attempt, half_open, established, half, ended, reset;
   attempt.syn();
+  half_open.syn().syn_ack();
   established.handshake();
   // A frame long after the handshake, so that its first time-out was looked at already.
   half.handshake().wait(100 * kSecond).fin(Side::kClient).ack(Side::kServer);
   ended.handshake().wait(100 * kSecond).close(Side::kClient);
   reset.handshake().wait(100 * kSecond).rst(Side::kClient);
   closes_after(attempt, options.attempt_timeout, "closed timeout");
+  closes_after(half_open, options.attempt_timeout, "closed timeout");
   closes_after(established, options.established_timeout, "closed timeout");
   closes_after(half, options.half_closed_timeout, "closed timeout half by client");
   closes_after(ended, options.close_linger, "closed fin four-way by client");

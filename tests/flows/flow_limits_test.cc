@@ -64,16 +64,19 @@ TEST(LimitsTest, OneConnectionIsRoomEnough) {
   EXPECT_EQ(out.counters.opened, 2u);
 }
 
-TEST(LimitsTest, AttemptsAreEvictedFirstThenWhatLingersThenTheOldest) {
+TEST(LimitsTest, WhatIsEvictedFirst) {
   FlowOptions options = default_options();
-  options.max_flows = 3;
+  options.max_flows = 4;
   options.close_linger = 1000 * kSecond;
-  Conversation idle = talk_of(1, 0), lingering = talk_of(2, kSecond), attempt = talk_of(3, 2 * kSecond);
+  Conversation idle = talk_of(1, 0), lingering = talk_of(2, kSecond), half_open = talk_of(4, 2 * kSecond),
+               attempt = talk_of(3, 3 * kSecond);
   idle.handshake();
+  half_open.syn().syn_ack();
   lingering.handshake().close(Side::kServer);
   attempt.syn();
-  std::vector<Frame> frames = merge(merge(idle.frames(), lingering.frames()), attempt.frames());
-  for (std::uint8_t i = 0; i < 3; ++i) {  // three more that stay
+  std::vector<Frame> frames =
+      merge(merge(idle.frames(), lingering.frames()), merge(half_open.frames(), attempt.frames()));
+  for (std::uint8_t i = 0; i < 4; ++i) {  // four more that stay
     Conversation talk = talk_of(static_cast<std::uint8_t>(10 + i), (10 + i) * kSecond);
     talk.handshake();
     frames = merge(frames, talk.frames());
@@ -84,10 +87,11 @@ TEST(LimitsTest, AttemptsAreEvictedFirstThenWhatLingersThenTheOldest) {
     if (out.sink.lines[i].starts_with("closed"))
       closed.push_back(out.sink.who[i].client + " " + out.sink.lines[i]);
   }
-  EXPECT_EQ(closed, (Lines{"10.0.0.3:40000 closed evicted", "10.0.0.2:40000 closed fin four-way by server",
-                           "10.0.0.1:40000 closed evicted", "10.0.0.10:40000 closed end",
-                           "10.0.0.11:40000 closed end", "10.0.0.12:40000 closed end"}));
-  EXPECT_EQ(out.counters.evicted, 2u) << "what only lingered lost nothing";
+  EXPECT_EQ(closed, (Lines{"10.0.0.3:40000 closed evicted", "10.0.0.4:40000 closed evicted",
+                           "10.0.0.2:40000 closed fin four-way by server", "10.0.0.1:40000 closed evicted",
+                           "10.0.0.10:40000 closed end", "10.0.0.11:40000 closed end",
+                           "10.0.0.12:40000 closed end", "10.0.0.13:40000 closed end"}));
+  EXPECT_EQ(out.counters.evicted, 3u) << "what only lingered lost nothing";
   EXPECT_EQ(out.counters.attempts, 1u);
 }
 
@@ -110,6 +114,53 @@ TEST(LimitsTest, ASynFloodDoesNotPushOutConnections) {
   EXPECT_EQ(out.sink.transaction_lines(), Lines{"#1 GET /a 1.1 [28+0] -> 200 OK [38+5] success"});
   EXPECT_EQ(out.counters.attempts, 500u);
   EXPECT_EQ(out.counters.evicted, 493u);
+}
+
+// SYNs of distinct clients, `step` apart, and what the server says to each.
+std::vector<Frame> syn_flood(int count, std::int64_t step, bool answered) {
+  std::vector<Frame> frames;
+  for (int i = 0; i < count; ++i) {
+    Conversation attempt({.client = host(static_cast<std::uint8_t>(3 + i / 50'000),
+                                         static_cast<std::uint16_t>(1000 + i % 50'000)),
+                          .start = kStart + i * step,
+                          .step = 1});
+    attempt.syn();
+    if (answered) attempt.syn_ack();
+    frames.insert(frames.end(), attempt.frames().begin(), attempt.frames().end());
+  }
+  return frames;
+}
+
+TEST(LimitsTest, AThousandEvictedAttemptsASecondAreWritten) {
+  FlowOptions options = default_options();
+  options.max_flows = 8;
+  const std::vector<Frame> frames = syn_flood(3000, kMillisecond / 2, false);  // one and a half seconds
+  const Outcomes out = run(frames, options);
+  EXPECT_EQ(std::count(out.sink.lines.begin(), out.sink.lines.end(), "closed evicted"), 1000 + 1000);
+  EXPECT_EQ(std::count(out.sink.lines.begin(), out.sink.lines.end(), "closed end"), 8) << "not evicted";
+  EXPECT_EQ(out.counters.attempts, 3000u);
+  EXPECT_EQ(out.counters.evicted, 2992u);
+  EXPECT_EQ(out.counters.attempts_unwritten, 992u);
+  options.all_attempts = true;
+  const Outcomes all = run(frames, options);
+  EXPECT_EQ(all.sink.lines.size(), 3000u);
+  EXPECT_EQ(all.counters.attempts_unwritten, 0u);
+}
+
+// A server answers SYNs, forged ones too. Nothing comes back for those.
+TEST(LimitsTest, AFloodOfAnsweredSynsDoesNotPushOutConnections) {
+  FlowOptions options = default_options();
+  options.max_flows = 8;
+  Conversation talk = talk_of(1, 0);
+  talk.handshake().client(kGet);
+  talk.wait(60 * kSecond).server(kAnswer).close(Side::kClient);
+  const std::vector<Frame> frames = merge(talk.frames(), syn_flood(500, kMillisecond, true));
+  const Outcomes out = run(frames, options);
+  EXPECT_EQ(out.sink.transaction_lines(), Lines{"#1 GET /a 1.1 [28+0] -> 200 OK [38+5] success"});
+  EXPECT_EQ(out.counters.attempts, 0u);
+  EXPECT_EQ(std::count(out.sink.lines.begin(), out.sink.lines.end(), "closed evicted"), 493);
+  EXPECT_EQ(std::count(out.sink.lines.begin(), out.sink.lines.end(), "closed timeout"), 7)
+      << "the time-out of attempts";
 }
 
 TEST(LimitsTest, OutOfOrderDataBeyondTheMemoryIsLetGoAndCounted) {
