@@ -194,6 +194,22 @@ absl::Status set_max_head(const std::string& value, Options& options) {
   return status;
 }
 
+absl::Status set_attempts(const std::string& value, Options& options) {
+  if (value != "all" && value != "limited") return wrong("'" + value + "' is neither 'limited' nor 'all'");
+  options.all_attempts = value == "all";
+  return absl::OkStatus();
+}
+
+template <std::int64_t Options::*timeout>
+absl::Status set_timeout(const std::string& value, Options& options) {
+  constexpr std::int64_t kLeast = 1'000'000, kMost = 7 * 86'400 * kSecond;
+  std::optional<std::int64_t> time;
+  if (absl::Status status = set_duration(value, time); !status.ok()) return status;
+  if (*time < kLeast || *time > kMost) return wrong("'" + value + "' is out of bounds: from 1ms to 7d");
+  options.*timeout = *time;
+  return absl::OkStatus();
+}
+
 absl::Status set_elide_bodies(const std::string& value, Options&) {
   if (value == "off") return absl::OkStatus();
   if (value == "on")
@@ -214,6 +230,7 @@ absl::Status set_stats_interval(const std::string& value, Options& options) {
 constexpr std::string_view kInput = "Where frames come from";
 constexpr std::string_view kOutput = "What is written";
 constexpr std::string_view kEnd = "When to end";
+constexpr std::string_view kLife = "When a silent connection is over";
 constexpr std::string_view kResources = "Resources";
 constexpr std::string_view kRest = "And";
 
@@ -257,6 +274,21 @@ constexpr std::array kValueOptions = {
     ValueOption{{"-c,--count", "N", kEnd, "after N frames (of the file; live: accepted ones)"}, set_frames},
     ValueOption{{"-d,--duration", "TIME", kEnd, "after this time: 10s, 5m, 1h (of a file: of packet time)"},
                 set_run_time},
+    ValueOption{{"--attempts", "limited|all", kOutput,
+                 "attempts to connect that nobody answered and that make room for\n"
+                 "newer ones (--max-flows): write 1000 a second and worker, or each;\n"
+                 "all are counted (default: limited)"},
+                set_attempts},
+    ValueOption{
+        {"--attempt-timeout", "TIME", kLife, "a handshake that nobody answers or completes (default: 30s)"},
+        set_timeout<&Options::attempt_timeout>},
+    ValueOption{{"--idle-timeout", "TIME", kLife, "an established connection (default: 1h)"},
+                set_timeout<&Options::idle_timeout>},
+    ValueOption{{"--half-closed-timeout", "TIME", kLife, "one that only one side has closed (default: 10m)"},
+                set_timeout<&Options::half_closed_timeout>},
+    ValueOption{{"--close-linger", "TIME", kLife,
+                 "one that has ended: late frames still count in its record\n(default: 1s)"},
+                set_timeout<&Options::close_linger>},
     ValueOption{{"-j,--workers", "N", kResources,
                  "threads that analyse frames, each on a core of its own\n"
                  "(default: as many as there are cores; with -r 1)"},

@@ -39,6 +39,11 @@ struct Options {
   std::uint32_t max_flows = FlowOptions{}.max_flows;                // these three: each worker
   std::size_t reassembly_memory = FlowOptions{}.reassembly_memory;  // bytes
   std::uint32_t max_head = FlowOptions{}.max_head;                  // bytes
+  bool all_attempts = false;
+  std::int64_t attempt_timeout = FlowOptions{}.attempt_timeout;  // ns, and the next three
+  std::int64_t idle_timeout = FlowOptions{}.established_timeout;
+  std::int64_t half_closed_timeout = FlowOptions{}.half_closed_timeout;
+  std::int64_t close_linger = FlowOptions{}.close_linger;
   std::optional<std::string> user;
   std::optional<std::int64_t> stats_interval;  // ns
   bool quiet = false;

@@ -13,6 +13,11 @@ FlowOptions flow_options_of(const Options& options) {
   flow_options.max_flows = options.max_flows;
   flow_options.reassembly_memory = options.reassembly_memory;
   flow_options.max_head = options.max_head;
+  flow_options.all_attempts = options.all_attempts;
+  flow_options.attempt_timeout = options.attempt_timeout;
+  flow_options.established_timeout = options.idle_timeout;
+  flow_options.half_closed_timeout = options.half_closed_timeout;
+  flow_options.close_linger = options.close_linger;
   flow_options.tell_requests = options.records.has(RecordKind::kRequest);
   return flow_options;
 }

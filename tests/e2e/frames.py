@@ -81,12 +81,12 @@ def crowd(connections, gets, seed=1):
     return mixed
 
 
-def write_pcap(path, frames, step_ns=1000):
-    """A nanosecond pcap file in which the frames follow each other by `step_ns`."""
+def write_pcap(path, frames, step_ns=1000, times=None):
+    """A nanosecond pcap file in which the frames follow each other by `step_ns`, or come at `times`."""
     with open(path, "wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1))
         for index, content in enumerate(frames):
-            time_ns = START_NS + index * step_ns
+            time_ns = times[index] if times else START_NS + index * step_ns
             file.write(struct.pack("<IIII", time_ns // 10**9, time_ns % 10**9, len(content), len(content)))
             file.write(content)
     return path

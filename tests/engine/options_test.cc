@@ -50,6 +50,11 @@ TEST(Options, DefaultsAreThoseOfTheContract) {
   EXPECT_EQ(options.ring.ring_size, 64u << 20);
   EXPECT_EQ(options.ring.block_size, 1u << 20);
   EXPECT_EQ(options.max_head, 64u << 10);
+  EXPECT_FALSE(options.all_attempts);
+  EXPECT_EQ(options.attempt_timeout, 30 * kSecond);
+  EXPECT_EQ(options.idle_timeout, 3600 * kSecond);
+  EXPECT_EQ(options.half_closed_timeout, 600 * kSecond);
+  EXPECT_EQ(options.close_linger, kSecond);
   EXPECT_FALSE(options.user);
   EXPECT_FALSE(options.stats_interval);
   EXPECT_FALSE(options.quiet);
@@ -77,7 +82,12 @@ TEST(Options, EveryOptionIsUnderstood) {
                                  "16KiB",       "--elide-bodies",
                                  "off",         "--user",
                                  "daemon",      "--stats-interval",
-                                 "5s",          "-v"});
+                                 "5s",          "--attempts",
+                                 "all",         "--attempt-timeout",
+                                 "5s",          "--idle-timeout",
+                                 "15m",         "--half-closed-timeout",
+                                 "2m",          "--close-linger",
+                                 "1ms",         "-v"});
   EXPECT_EQ(live.interfaces, (std::vector<std::string>{"eth0", "lo"}));
   for (const std::uint16_t port : std::vector<std::uint16_t>{80, 443, 8000, 8001, 8002}) {
     EXPECT_TRUE(live.ports.contains(port)) << port;
@@ -102,6 +112,11 @@ TEST(Options, EveryOptionIsUnderstood) {
   EXPECT_EQ(live.max_head, 16u << 10);
   EXPECT_EQ(live.user, "daemon");
   EXPECT_EQ(live.stats_interval, 5'000'000'000);
+  EXPECT_TRUE(live.all_attempts);
+  EXPECT_EQ(live.attempt_timeout, 5 * kSecond);
+  EXPECT_EQ(live.idle_timeout, 900 * kSecond);
+  EXPECT_EQ(live.half_closed_timeout, 120 * kSecond);
+  EXPECT_EQ(live.close_linger, kSecond / 1000);
   EXPECT_TRUE(live.verbose);
 
   const Options file =
@@ -162,6 +177,11 @@ TEST(Options, MessagesNameTheOptionAndWhatIsWrong) {
       {{"--block-timeout", "4"}, "milliseconds from 1ms to 1000ms"},
       {{"--block-timeout", "1500us"}, "milliseconds from 1ms to 1000ms"},
       {{"--max-flows", "1"}, "out of bounds"},
+      {{"--attempts", "some"}, "'some' is neither 'limited' nor 'all'"},
+      {{"--attempt-timeout", "0"}, "no time at all"},
+      {{"--idle-timeout", "8d"}, "from 1ms to 7d"},
+      {{"--half-closed-timeout", "soon"}, "soon"},
+      {{"--close-linger", "1us"}, "from 1ms to 7d"},
       {{"--max-head", "1GiB"}, "out of bounds"},
       {{"--elide-bodies", "on"}, "use 'off'"},
       {{"--elide-bodies", "maybe"}, "neither 'on' nor 'off'"},
