@@ -15,6 +15,9 @@
 
 namespace tapline {
 
+struct Packet;      // flows/packet.h
+struct TcpSegment;  // flows/decode.h
+
 // What is spoken on the connection, as far as its first bytes tell.
 enum class AppProtocol : std::uint8_t {
   kUnknown,
@@ -175,6 +178,53 @@ struct ConnectionEvent {
   Teardown teardown = Teardown::kNone;
 };
 
+// What Wireshark's TCP analysis says of a segment, as bits, by its words (tcp.analysis.*).
+enum TcpAnalysisWord : std::uint16_t {
+  kRetransmission = 1 << 0,
+  kFastRetransmission = 1 << 1,
+  kSpuriousRetransmission = 1 << 2,
+  kOutOfOrder = 1 << 3,
+  kLostSegment = 1 << 4,
+  kAckLostSegment = 1 << 5,
+  kDuplicateAck = 1 << 6,
+  kKeepAlive = 1 << 7,
+  kKeepAliveAck = 1 << 8,
+  kZeroWindow = 1 << 9,
+  kZeroWindowProbe = 1 << 10,
+  kWindowUpdate = 1 << 11,
+  kWindowFull = 1 << 12,
+  kReusedPorts = 1 << 13,
+};
+
+// Numbers of a segment that take what came before it on its connection.
+struct SegmentNumbers {
+  // Sequence numbers from 0 at the SYN, as Wireshark counts them; where the capture missed it, the first byte
+  // seen (or acknowledged) has 1. next_sequence is behind payload, SYN and FIN.
+  std::uint32_t sequence = 0, next_sequence = 0;
+  std::optional<std::uint32_t> acknowledgment;  // with kAck
+  // Bytes. A SYN's is as sent (RFC 7323 section 2.2); of others it is known when both SYNs were seen.
+  std::optional<std::uint32_t> scaled_window;
+  // ns since the connection's previous frame; none for the first. Negative where time stamps run backwards.
+  std::optional<std::int64_t> time_delta;
+  std::uint16_t analysis = 0;  // bits of TcpAnalysisWord
+};
+
+// One TCP segment. It comes before the events that the segment causes, but after the end of a connection that
+// makes room for this one.
+struct PacketEvent {
+  // As far as it is known before the segment's payload is read: on a connection met midstream client and
+  // server may still change places. `segment.sender` never does.
+  const ConnectionInfo& connection;
+  const Packet& packet;       // the frame
+  const TcpSegment& segment;  // what was decoded from it, with the raw numbers
+  Side sender = Side::kClient;
+  bool roles_known = false;  // `connection` and `sender` are certain, and stay
+  SegmentNumbers numbers{};
+  // ns since the previous frame of the capture, whatever that holds; none for the first, and where frames
+  // have no ordinals. Negative where time stamps run backwards.
+  std::optional<std::int64_t> time_delta{};
+};
+
 // Takes events in the order in which they happen in one worker. Implementations encode before they return.
 class EventSink {
  public:
@@ -183,6 +233,8 @@ class EventSink {
   virtual void on_connection(const ConnectionEvent& event) = 0;
   // With FlowOptions::tell_requests only: each request that has a transaction, once and before it.
   virtual void on_request(const RequestEvent&) {}
+  // With FlowOptions::tell_packets only: each segment of the ports asked for, in the order of capture.
+  virtual void on_packet(const PacketEvent&) {}
 };
 
 }  // namespace tapline

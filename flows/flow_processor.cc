@@ -10,6 +10,7 @@
 #include "flows/flow_table.h"
 #include "flows/http_conversation.h"
 #include "flows/index_list.h"
+#include "flows/tcp_analysis.h"
 #include "flows/tcp_tracker.h"
 #include "flows/timer_wheel.h"
 
@@ -45,12 +46,13 @@ struct FlowProcessor::State {
   };
 
   void read(const Packet& packet, Entry& entry);
-  void handle(const Entry& entry);
+  void handle(const Packet& packet, const Entry& entry);
   Connection& open(const TcpSegment& segment, std::uint64_t hash);
-  void update(Connection& connection, const TcpSegment& segment);
+  void update(Connection& connection, const Packet& packet, const TcpSegment& segment);
   void relist(Connection& connection);
   void tell_beginning(Connection& connection);
   void tell(Connection& connection, ConnectionAction action, std::int64_t time);
+  void tell_packet(const Connection& connection, const Packet& packet, const TcpSegment& segment);
   void make_room(std::int64_t time_ns);
   void evict(Connection& connection, std::int64_t time_ns);
   void pass_time(std::int64_t time_ns);
@@ -92,6 +94,9 @@ struct FlowProcessor::State {
   std::uint32_t attempts_written = 0;  // of those evicted in it
   std::uint64_t next_number = 1;
   std::array<Entry, kBatch> batch;
+  // With tell_packets only.
+  std::vector<TcpAnalysis> analyses;                      // by index of the connection; grows up to max_flows
+  std::optional<std::int64_t> previous_time, time_delta;  // of the frame before, and since then
 };
 
 // Decodes a frame and starts the loads that handle() will wait for.
@@ -127,8 +132,13 @@ void FlowProcessor::State::read(const Packet& packet, Entry& entry) {
   table.prefetch_slot(entry.hash);
 }
 
-void FlowProcessor::State::handle(const Entry& entry) {
+void FlowProcessor::State::handle(const Packet& packet, const Entry& entry) {
   const TcpSegment& segment = entry.segment;
+  if (context.options.tell_packets) {
+    time_delta.reset();
+    if (previous_time && packet.ordinal != 0) time_delta = packet.time_ns - *previous_time;
+    previous_time = packet.time_ns;
+  }
   if (wheel.due(segment.time_ns)) pass_time(segment.time_ns);
   if (!entry.mine) return;
   Connection* connection = table.find(segment.key, entry.hash);
@@ -141,7 +151,7 @@ void FlowProcessor::State::handle(const Entry& entry) {
     connection = nullptr;
   }
   if (connection == nullptr) connection = &open(segment, entry.hash);
-  update(*connection, segment);
+  update(*connection, packet, segment);
 }
 
 Connection& FlowProcessor::State::open(const TcpSegment& segment, std::uint64_t hash) {
@@ -151,15 +161,20 @@ Connection& FlowProcessor::State::open(const TcpSegment& segment, std::uint64_t 
   connection.number = next_number++;
   const std::uint32_t index = table.index_of(connection);
   wheel.schedule(index, deadline(connection));
+  if (context.options.tell_packets) {
+    if (index >= analyses.size()) analyses.resize(index + 1);
+    analyses[index] = TcpAnalysis();
+  }
   ++context.counters.opened;
   return connection;
 }
 
-void FlowProcessor::State::update(Connection& connection, const TcpSegment& segment) {
+void FlowProcessor::State::update(Connection& connection, const Packet& packet, const TcpSegment& segment) {
   if (connection.holds_bytes) release_held(connection, segment.time_ns);
   const std::int64_t deadline_before = deadline(connection);
   if (!connection.roles_known()) decide_roles(connection, segment, context.options.ports);
   track(connection, segment);
+  if (context.options.tell_packets) tell_packet(connection, packet, segment);
   tell_beginning(connection);
   // What an RST carries is no part of the stream (RFC 9293 section 3.5.3).
   // A keep-alive's byte was sent before.
@@ -225,6 +240,18 @@ void FlowProcessor::State::tell(Connection& connection, ConnectionAction action,
   ConnectionEvent event = make_event(connection, info, action, conversation_of(connection), context.pool);
   event.time = time;
   context.sink.on_connection(event);
+}
+
+void FlowProcessor::State::tell_packet(const Connection& connection, const Packet& packet,
+                                       const TcpSegment& segment) {
+  const ConnectionInfo info = describe(connection, context.options.number_connections);
+  const std::uint8_t client = connection.client == 1 ? 1 : 0;  // as describe() takes it
+  PacketEvent event{.connection = info, .packet = packet, .segment = segment};
+  event.sender = segment.sender == client ? Side::kClient : Side::kServer;
+  event.roles_known = connection.roles_known();
+  event.numbers = analyses[table.index_of(connection)].take(segment);
+  event.time_delta = time_delta;
+  context.sink.on_packet(event);
 }
 
 std::int64_t FlowProcessor::State::patience(const Connection& connection) const {
@@ -321,7 +348,7 @@ void FlowProcessor::process(std::span<const Packet> packets) {
     for (std::size_t i = 0; i < n; ++i) {
       if (state.batch[i].mine) state.table.prefetch_connection(state.batch[i].hash);
     }
-    for (std::size_t i = 0; i < n; ++i) state.handle(state.batch[i]);
+    for (std::size_t i = 0; i < n; ++i) state.handle(packets[i], state.batch[i]);
     packets = packets.subspan(n);
   }
   state.update_counters();

@@ -25,6 +25,7 @@ struct FlowOptions {
   // handles the connections that worker_of() gives it. 0 of 1 handles all.
   std::uint32_t worker = 0, workers = 1;
   bool tell_requests = false;       // call EventSink::on_request()
+  bool tell_packets = false;        // call EventSink::on_packet(), and keep what it takes to tell
   bool number_connections = false;  // give ConnectionInfo::number (one worker reading a file)
   // Write each attempt that nobody answered. Else, of those that are evicted, kAttemptsWritten in a second of
   // packet time: a SYN flood must not fill a disk. The others are counted (FlowCounters::attempts_unwritten).
