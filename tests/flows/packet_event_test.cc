@@ -58,7 +58,8 @@ TEST(PacketEventTest, NumbersCountFromTheSyn) {
   ASSERT_EQ(told.size(), 6u);
   const auto numbers = [&told](std::size_t i) {
     const SegmentNumbers& n = told[i].numbers;
-    return std::vector<std::int64_t>{n.sequence, n.next_sequence, n.acknowledgment ? std::int64_t{*n.acknowledgment} : -1};
+    return std::vector<std::int64_t>{n.sequence, n.next_sequence,
+                                     n.acknowledgment ? std::int64_t{*n.acknowledgment} : -1};
   };
   using Numbers = std::vector<std::int64_t>;
   EXPECT_EQ(numbers(0), (Numbers{0, 1, -1}));
