@@ -186,8 +186,9 @@ Undecoded decode(const Packet& packet, TcpSegment& segment) {
   if (at.size == 0) return Undecoded::kTruncated;
   IpHeader ip{};
   Undecoded why = Undecoded::kNetwork;
-  if (at.data[0] >> 4 == 4) why = skip_ipv4(at, ip);
-  if (at.data[0] >> 4 == 6 && why == Undecoded::kNetwork) why = skip_ipv6(at, ip);
+  const int version = at.data[0] >> 4;
+  if (version == 4) why = skip_ipv4(at, ip);
+  if (version == 6) why = skip_ipv6(at, ip);
   if (why != Undecoded::kNone) return why;
   segment.time_ns = packet.time_ns;
   segment.ordinal = packet.ordinal;
