@@ -90,11 +90,9 @@ void HttpStream::search(MessageHandler& handler, Input& in) {
 
 void HttpStream::read_head(StreamContext& context, MessageHandler& handler, Input& in) {
   const std::size_t before = buffered_;
-  std::string_view head = in.bytes;
-  std::size_t taken = 0;  // of `in`, by the buffer
+  std::string_view head = in.bytes.substr(0, context.max_head - before);
   if (before > 0) {
-    taken = std::min<std::size_t>(in.bytes.size(), context.max_head - before);
-    if (!append(context, in.bytes.substr(0, taken))) {
+    if (!append(context, head)) {
       in.consume(in.bytes.size());
       return lose(handler);
     }
@@ -108,8 +106,9 @@ void HttpStream::read_head(StreamContext& context, MessageHandler& handler, Inpu
       turn(tentative_ ? Foreign::kSearch : handler.on_foreign(head, first_, false));
       if (state_ == State::kUntilClose) handler.on_bytes(head.size(), head.size(), head_time_);
       if (state_ != State::kHead) {
+        const std::size_t used = head.size() - before;
         release(context);
-        return in.consume(before > 0 ? taken : in.bytes.size());
+        return in.consume(used);
       }
     }
   }
@@ -117,21 +116,20 @@ void HttpStream::read_head(StreamContext& context, MessageHandler& handler, Inpu
   if (recognised_) {
     end = !response_ && is_http09(head) ? head.find('\n') + 1 : find_head_end(head, before);
   }
-  if (end != std::string_view::npos && end <= context.max_head) {
+  if (end != std::string_view::npos) {
     take_head(handler, head.substr(0, end), head_time_, false);
     release(context);
     return in.consume(end - before);
   }
   if (head.size() >= context.max_head) {  // too long: what is there must do
     ++context.counters.heads_too_long;
-    if (!recognised_) {
-      release(context);
-      state_ = State::kSearch;
-      return in.consume(in.bytes.size());
+    const std::size_t used = head.size() - before;
+    if (recognised_) {
+      take_head(handler, head, head_time_, true);
+      in_empty_line_ = head.back() == '\n';
+    } else {
+      lose(handler);
     }
-    const std::size_t used = context.max_head - before;
-    take_head(handler, head.substr(0, context.max_head), head_time_, true);
-    in_empty_line_ = head[context.max_head - 1] == '\n';
     release(context);
     return in.consume(used);
   }
@@ -233,21 +231,17 @@ void HttpStream::read_body(MessageHandler& handler, Input& in) {
   }
 }
 
-// chunk-size [ chunk-ext ] CRLF (RFC 9112 section 7.1), split anywhere.
+// chunk-size [ chunk-ext ] CRLF (RFC 9112 section 7.1), split anywhere. Its bytes are the message's once they
+// can be nothing else, so that how much is told of a message whose framing is lost here does not hang on
+// segments.
 void HttpStream::read_chunk_size(MessageHandler& handler, Input& in) {
   constexpr std::uint64_t kLargest = std::uint64_t{1} << 58;
   std::size_t n = 0;
-  while (n < in.bytes.size()) {
+  bool over = false;
+  while (n < in.bytes.size() && !over) {
     const char c = in.bytes[n++];
-    if (c == '\n') {
-      handler.on_bytes(n, 0, in.origin.time_ns);
-      in.consume(n);
-      if (!digit_seen_) return lose(handler);
-      state_ = remaining_ == 0 ? State::kTrailers : State::kChunkData;
-      in_empty_line_ = true;
-      return;
-    }
-    if (in_extension_) continue;
+    over = c == '\n';
+    if (over ? digit_seen_ : in_extension_) continue;
     const int value = hex_value(c);
     if (value >= 0 && remaining_ < kLargest) {
       remaining_ = remaining_ * 16 + static_cast<std::uint64_t>(value);
@@ -258,8 +252,19 @@ void HttpStream::read_chunk_size(MessageHandler& handler, Input& in) {
       return lose(handler);
     }
   }
-  handler.on_bytes(n, 0, in.origin.time_ns);
+  untold_ += static_cast<std::uint32_t>(n);
+  head_time_ = in.origin.time_ns;
   in.consume(n);
+  if (over || in_extension_) tell_chunk_size(handler);
+  if (!over) return;
+  state_ = remaining_ == 0 ? State::kTrailers : State::kChunkData;
+  in_empty_line_ = true;
+  trailers_cut_ = false;
+}
+
+void HttpStream::tell_chunk_size(MessageHandler& handler) {
+  if (untold_ > 0) handler.on_bytes(untold_, 0, head_time_);
+  untold_ = 0;
 }
 
 void HttpStream::read_chunk_end(MessageHandler& handler, Input& in) {
@@ -275,18 +280,27 @@ void HttpStream::start_chunk() {
   remaining_ = 0;
   in_extension_ = false;
   digit_seen_ = false;
+  untold_ = 0;
 }
 
-// Trailer lines up to an empty one (RFC 9112 section 7.1.2); mostly there is none but that.
+// Trailer lines up to an empty one (RFC 9112 section 7.1.2); mostly there is none but that. What is over the
+// limit is left out, from the line that reaches it on.
 void HttpStream::read_trailers(StreamContext& context, MessageHandler& handler, Input& in) {
   bool done = false;
   const std::size_t n = to_empty_line(in.bytes, done);
-  const bool any = buffered_ > 0 || !in_empty_line_ || n > 2;
-  if (any && buffered_ + n <= context.max_head) append(context, in.bytes.substr(0, n));
+  std::string_view lines = in.bytes.substr(0, n);
+  if (buffered_ == 0) lines.remove_prefix(std::min(lines.find_first_not_of("\r\n"), n));
+  if (!lines.empty() && !trailers_cut_) {
+    const std::size_t room = context.max_head - buffered_;
+    context.counters.heads_too_long += lines.size() > room ? 1 : 0;
+    trailers_cut_ = !append(context, lines.substr(0, room)) || lines.size() > room;
+  }
   handler.on_bytes(n, 0, in.origin.time_ns);
   in.consume(n);
   if (!done) return;
-  if (buffered_ > 0) handler.on_trailers(buffered(context));
+  lines = buffered(context);
+  if (trailers_cut_) lines = lines.substr(0, lines.rfind('\n') + 1);
+  if (!lines.empty()) handler.on_trailers(lines);
   release(context);
   finish_message(handler);
 }
@@ -335,6 +349,7 @@ void HttpStream::gap(StreamContext& context, MessageHandler& handler, std::uint6
     case State::kChunkSize:
     case State::kChunkEnd:
     case State::kTrailers:
+      if (state_ == State::kChunkSize) tell_chunk_size(handler);
       handler.on_gap(length, false);
       release(context);
       return lose(handler);
@@ -352,6 +367,7 @@ void HttpStream::abandon(StreamContext& context, MessageHandler& handler, bool c
     handler.on_partial_head(buffered(context), first_, head_time_, closed);
   } else if (state_ != State::kHead && state_ != State::kStart && state_ != State::kSearch &&
              state_ != State::kForeign && state_ != State::kOpaque) {
+    if (state_ == State::kChunkSize) tell_chunk_size(handler);
     closed ? handler.on_cut() : handler.on_lost();
   }
   release(context);

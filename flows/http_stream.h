@@ -131,6 +131,7 @@ class HttpStream {
   void skip_head(MessageHandler& handler, Input& in);
   void read_body(MessageHandler& handler, Input& in);
   void read_chunk_size(MessageHandler& handler, Input& in);
+  void tell_chunk_size(MessageHandler& handler);
   void start_chunk();
   void read_chunk_end(MessageHandler& handler, Input& in);
   void read_trailers(StreamContext& context, MessageHandler& handler, Input& in);
@@ -143,9 +144,10 @@ class HttpStream {
 
   std::uint64_t remaining_ = 0;  // of the body or chunk; in kChunkSize the size as far as read
   Origin first_;                 // of the head being read
-  std::int64_t head_time_ = 0;   // the latest frame of it
+  std::int64_t head_time_ = 0;   // the latest frame of it, or of a chunk size line
   BytePool::Handle buffer_ = BytePool::kNull;
   std::uint32_t buffered_ = 0;  // bytes of an unfinished head or of trailers
+  std::uint32_t untold_ = 0;    // bytes of a chunk size line of which on_bytes() has not been told yet
   Body after_head_;             // in kSkipHead
   State state_ = State::kStart;
   bool response_ = false;
@@ -153,6 +155,7 @@ class HttpStream {
   bool tentative_ = false;      // it was met by searching
   bool in_extension_ = false;   // of a chunk size line
   bool digit_seen_ = false;     // of the chunk size
+  bool trailers_cut_ = false;   // the rest of the trailers is over the limit, or found no room
   bool in_empty_line_ = false;  // nothing of the line came yet, of a head being skipped or of trailers
 };
 
