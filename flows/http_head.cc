@@ -215,18 +215,18 @@ bool read_request_head(std::string_view bytes, HttpHead& head) {
                          ? line.size()
                          : line.find_first_not_of(kSpace, end));
   line = line.substr(0, line.find_last_not_of(kSpace) + 1);
-  // The version is the last word: a target with spaces in it, which some clients send, stays whole.
+  // The version is the last word: a target with spaces in it, which some clients send, stays whole; one that
+  // is missing is told as empty.
   const std::size_t space = line.find_last_of(kSpace);
-  if (space != std::string_view::npos && read_version(line.substr(space + 1), head.version) &&
-      line.size() == space + 9) {
-    head.target = trim(line.substr(0, space));
+  const std::size_t last = space == std::string_view::npos ? 0 : space + 1;
+  if (line.size() == last + 8 && read_version(line.substr(last), head.version)) {
+    head.target = trim(line.substr(0, last));
   } else if (head.method == "GET" && !line.empty() && space == std::string_view::npos) {
     head.version = {0, 9};
     head.target = line;
   } else {
     return read_cut_request_line(whole, head);
   }
-  if (head.target.empty()) return false;
   read_header_lines(bytes, head.headers);
   interpret(head);
   return true;

@@ -18,7 +18,8 @@ std::size_t find_head_end(std::string_view bytes, std::size_t from = 0);
 // How the first bytes of a message look, when as few as one are there.
 enum class Look : std::uint8_t { kYes, kNo, kMoreNeeded };
 
-// A request line: token SP target SP HTTP/x.y, or HTTP/0.9's GET SP target. kYes once the whole line says so.
+// A request line: token SP target SP HTTP/x.y (the target may be missing, which a server answers), or
+// HTTP/0.9's GET SP target. kYes once the whole line says so.
 Look looks_like_request(std::string_view bytes);
 // A status line: HTTP/x.y SP three digits.
 Look looks_like_response(std::string_view bytes);

@@ -23,6 +23,13 @@ bool is_http09(std::string_view start_line) {
          line.find("\tHTTP/") == std::string_view::npos;
 }
 
+// A request line that a search does not trust: one of HTTP/0.9, or without a target. REQUIRES: it is whole.
+bool is_weak_request(std::string_view bytes) {
+  HttpHead head;
+  return is_http09(bytes) ||
+         (read_request_head(bytes.substr(0, bytes.find('\n') + 1), head) && head.target.empty());
+}
+
 }  // namespace
 
 void HttpStream::data(StreamContext& context, MessageHandler& handler, std::string_view bytes, Origin origin,
@@ -77,8 +84,8 @@ void HttpStream::read_start(Input& in) {
 void HttpStream::search(MessageHandler& handler, Input& in) {
   Look look = Look::kNo;
   if (in.segment_start) look = response_ ? looks_like_response(in.bytes) : looks_like_request(in.bytes);
-  const bool bare = !response_ && look == Look::kYes && is_http09(in.bytes);
-  if (look == Look::kNo || bare || !handler.on_candidate(in.origin)) {
+  const bool weak = !response_ && look == Look::kYes && is_weak_request(in.bytes);
+  if (look == Look::kNo || weak || !handler.on_candidate(in.origin)) {
     if (look == Look::kNo && in.segment_start) turn(handler.on_foreign(in.bytes, in.origin, true));
     in.consume(in.bytes.size());
     if (state_ == State::kSearch) handler.on_hole();  // what is passed over may have been messages
@@ -102,7 +109,7 @@ void HttpStream::read_head(StreamContext& context, MessageHandler& handler, Inpu
   if (!recognised_) {
     const Look look = response_ ? looks_like_response(head) : looks_like_request(head);
     recognised_ = look == Look::kYes;
-    if (look == Look::kNo || (tentative_ && !response_ && recognised_ && is_http09(head))) {
+    if (look == Look::kNo || (tentative_ && !response_ && recognised_ && is_weak_request(head))) {
       turn(tentative_ ? Foreign::kSearch : handler.on_foreign(head, first_, false));
       if (state_ == State::kUntilClose) handler.on_bytes(head.size(), head.size(), head_time_);
       if (state_ != State::kHead) {

@@ -86,6 +86,7 @@ INSTANTIATE_TEST_SUITE_P(
         RequestLine{"GET  /a  HTTP/1.1", "GET", "/a"}, RequestLine{"GET /a b HTTP/1.1", "GET", "/a b"},
         RequestLine{"GET /\xff\x80 HTTP/1.1", "GET", "/\xff\x80"}, RequestLine{"GET /", "GET", "/", 0, 9},
         RequestLine{"GET\t/\tHTTP/1.1", "GET", "/"}, RequestLine{"!#$ / HTTP/1.1", "!#$", "/"},
+        RequestLine{"GET HTTP/1.1", "GET", ""}, RequestLine{"OPTIONS  HTTP/1.0 ", "OPTIONS", "", 1, 0},
         RequestLine{"PRI * HTTP/2.0", "PRI", "*", 2, 0}, RequestLine{"POST /"}, RequestLine{"GET"},
         RequestLine{"GET "}, RequestLine{" GET / HTTP/1.1"}, RequestLine{"GET / HTTP/1"},
         RequestLine{"GET / http/1.1"}, RequestLine{"GET / HTTP/1.12"}, RequestLine{"G(T / HTTP/1.1"},
