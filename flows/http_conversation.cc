@@ -14,6 +14,8 @@ namespace {
 // How long bytes are kept back for those of the other direction that they acknowledge.
 constexpr std::uint8_t kPatience = 8;                // segments of the connection
 constexpr std::int64_t kPatienceTime = 100'000'000;  // ns
+// Sequence numbers further away than this are no TCP that works.
+constexpr std::int32_t kFarthest = 1 << 26;
 
 }  // namespace
 
@@ -23,6 +25,10 @@ void HttpConversation::begin(const Connection& connection) {
     Half& half = halves_[endpoint];
     half.stream.start(!connection.is_client(endpoint), !side.syn);
     if (side.syn) half.reassembler.start(side.isn + 1);
+    if (side.bytes > 0) {  // counted before it was known who is the client
+      half.first_seq = side.next_seq - static_cast<std::uint32_t>(side.bytes);
+      half.begun = true;
+    }
   }
 }
 
@@ -34,6 +40,7 @@ void HttpConversation::segment(FlowContext& context, Connection& connection, con
     Exchange exchange(context, connection, *this, other);
     half.reassembler.acknowledged(context.pool, segment.ack, half.account, exchange);
   }
+  if (segment.has(kAck)) halves_[other].sequence.acknowledged(segment.ack, halves_[other].account);
   measure(connection, segment);
   if (segment.payload_bytes > 0 && !connection.sides[segment.sender].kept_alive) {
     payload(context, connection, segment);
@@ -94,10 +101,18 @@ void HttpConversation::pass_time(FlowContext& context, Connection& connection, s
   settle(context, connection, before);
 }
 
-// What is read no further keeps nothing.
+// What is read no further keeps no bytes, only their numbers.
 void HttpConversation::let_go(BytePool& pool, const Connection& connection, std::uint8_t endpoint) {
-  if (!halves_[endpoint].stream.opaque()) return;
-  halves_[endpoint].reassembler.clear(pool);
+  Half& half = halves_[endpoint];
+  if (!half.stream.opaque()) return;
+  if (half.reassembler.started() && !half.sequence.started()) {
+    half.sequence.start(half.reassembler.next());
+    StreamAccount counted;  // when they came
+    half.reassembler.for_each_kept(
+        pool, [&](std::uint32_t seq, std::uint32_t length) { half.sequence.add(seq, length, counted); });
+    half.account.missed_bytes += counted.missed_bytes;
+  }
+  half.reassembler.clear(pool);
   if (connection.is_client(endpoint)) release_hello(pool);
 }
 
@@ -166,30 +181,44 @@ std::uint32_t HttpConversation::stream_start(const Connection& connection, const
   return told && seq_distance(segment.payload_seq(), start) > 0 ? start : segment.payload_seq();
 }
 
+// Where the SYN was not captured, what comes behind the first bytes can stand before them: sent earlier, or
+// sent again from before the capture. The stream is read from its first segment on, so they only count. Takes
+// them off `piece`.
+std::uint32_t HttpConversation::take_early(Half& half, const Endpoint& side, Piece& piece) {
+  // Before the numbers come round.
+  half.early_over = half.early_over || side.syn || seq_distance(side.next_seq, half.first_seq) > kFarthest;
+  const std::int32_t before = seq_distance(half.first_seq, piece.origin.seq);
+  if (half.early_over || before <= 0 || before > kFarthest) return 0;
+  const std::uint32_t early = std::min(static_cast<std::uint32_t>(before), piece.length);
+  half.first_seq = piece.origin.seq;
+  ++half.account.out_of_order;
+  half.account.out_of_order_bytes += early;
+  piece.trim_front(early);
+  return early;
+}
+
 void HttpConversation::payload(FlowContext& context, Connection& connection, const TcpSegment& segment) {
   Half& half = halves_[segment.sender];
   Endpoint& side = connection.sides[segment.sender];
-  if (half.stream.opaque()) {
-    const std::uint64_t before = side.bytes;
-    count_payload(side, segment);
-    const std::uint64_t old = segment.payload_bytes - (side.bytes - before);
-    if (half.ended && old > 0) {  // behind its FIN a side can only send again
-      ++half.account.retransmits;
-      half.account.retransmitted_bytes += old;
-    }
-    return;
-  }
+  const Endpoint& peer = connection.sides[1 - segment.sender];
   if (!half.reassembler.started()) half.reassembler.start(stream_start(connection, segment));
+  if (!half.begun) half.first_seq = half.reassembler.next();
+  half.begun = true;
   Piece piece;
   piece.origin = {segment.time_ns, segment.ordinal, segment.payload_seq(), segment.ack, segment.has(kAck)};
   piece.length = segment.payload_bytes;
   piece.bytes = {reinterpret_cast<const char*>(segment.payload.data()), segment.payload.size()};
-  Exchange exchange(context, connection, *this, segment.sender);
-  const Endpoint& peer = connection.sides[1 - segment.sender];
-  side.bytes += half.reassembler.accept(context.pool, piece, peer.ack_known, half.account, exchange);
-  // What it left open may have been acknowledged before it came.
-  if (half.reassembler.waiting() && peer.ack_known) {
-    half.reassembler.acknowledged(context.pool, peer.acked, half.account, exchange);
+  side.bytes += take_early(half, side, piece);
+  if (half.stream.opaque()) {
+    if (!half.sequence.started()) half.sequence.start(half.reassembler.next());
+    if (piece.length > 0) side.bytes += half.sequence.add(piece.origin.seq, piece.length, half.account);
+  } else if (piece.length > 0) {
+    Exchange exchange(context, connection, *this, segment.sender);
+    side.bytes += half.reassembler.accept(context.pool, piece, peer.ack_known, half.account, exchange);
+    // What it left open may have been acknowledged before it came.
+    if (half.reassembler.waiting() && peer.ack_known) {
+      half.reassembler.acknowledged(context.pool, peer.acked, half.account, exchange);
+    }
   }
   const std::uint32_t end = segment.seq + segment.sequence_length();
   if (!side.seq_known || seq_distance(end, side.next_seq) > 0) side.next_seq = end;
@@ -225,15 +254,24 @@ void HttpConversation::read_rest(FlowContext& context, Connection& connection) {
 // Gives up what was sent behind the last bytes that came: up to the FIN, or to what the other side has
 // received. Nothing came after it that would have told.
 void HttpConversation::give_up_tail(FlowContext& context, Connection& connection, std::uint8_t endpoint) {
-  constexpr std::int32_t kFarthest = 1 << 26;  // numbers further ahead are no TCP that works
   Half& half = halves_[endpoint];
   const Endpoint& side = connection.sides[endpoint];
   const Endpoint& peer = connection.sides[1 - endpoint];
-  if (half.ended || half.stream.opaque() || !half.reassembler.started()) return;
-  if (!side.fin && !peer.ack_known) return;
+  if (!half.reassembler.started()) return;
+  const StreamAccount before = half.account;
+  if (half.stream.opaque()) {
+    if (!half.sequence.started()) half.sequence.start(half.reassembler.next());
+    std::uint32_t end = half.sequence.next();
+    if ((side.fin || peer.ack_known) && !half.ended) end = side.fin ? side.fin_seq - 1 : peer.acked;
+    half.sequence.finish(seq_distance(end, half.sequence.next()) > kFarthest ? half.sequence.next() : end,
+                         half.account);
+    context.counters.gaps += half.account.holes - before.holes;
+    context.counters.gap_bytes += half.account.missed_bytes - before.missed_bytes;
+    return note_gaps(connection, endpoint, before);
+  }
+  if (half.ended || (!side.fin && !peer.ack_known)) return;
   const std::uint32_t end = side.fin ? side.fin_seq - 1 : peer.acked;
   if (seq_distance(end, half.reassembler.next()) > kFarthest) return;
-  const StreamAccount before = half.account;
   Exchange exchange(context, connection, *this, endpoint);
   half.reassembler.skip_to(context.pool, end, half.account, exchange);
   note_gaps(connection, endpoint, before);

@@ -11,6 +11,7 @@
 #include "flows/http_stream.h"
 #include "flows/reassembler.h"
 #include "flows/round_trip_meter.h"
+#include "flows/sequence_account.h"
 
 namespace tapline {
 
@@ -55,12 +56,17 @@ class HttpConversation {
     Reassembler reassembler;
     StreamAccount account;
     HttpStream stream;
+    SequenceAccount sequence;  // once the stream is opaque
     RoundTripMeter round_trips;
-    bool ended = false;  // its FIN has come out in order
+    std::uint32_t first_seq = 0;  // of the earliest byte that was counted; with `begun`
+    bool begun = false;
+    bool early_over = false;  // nothing will be counted before first_seq
+    bool ended = false;       // its FIN has come out in order
   };
 
   void measure(const Connection& connection, const TcpSegment& segment);
   std::uint32_t stream_start(const Connection& connection, const TcpSegment& segment) const;
+  static std::uint32_t take_early(Half& half, const Endpoint& side, Piece& piece);
   void payload(FlowContext& context, Connection& connection, const TcpSegment& segment);
   void note_gaps(Connection& connection, std::uint8_t endpoint, const StreamAccount& before) const;
   void settle(FlowContext& context, Connection& connection, const std::array<StreamAccount, 2>& before);

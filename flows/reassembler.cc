@@ -13,26 +13,7 @@ constexpr std::uint32_t kMaxKept = 8192;
 constexpr std::uint32_t kMaxKeptBytes = 8u << 20;
 constexpr std::int64_t kPatienceWithoutAcks = 1'000'000'000;  // ns
 
-// Drops `n` bytes from the front.
-void trim_front(Piece& piece, std::uint32_t n) {
-  piece.origin.seq += n;
-  piece.length -= n;
-  piece.bytes.remove_prefix(std::min<std::size_t>(n, piece.bytes.size()));
-  piece.segment_start = false;
-}
-
 }  // namespace
-
-// Stands at the start of a pool block; the bytes follow.
-struct Reassembler::Kept {
-  Origin origin;
-  std::uint32_t length, captured;
-  BytePool::Handle next;
-  bool segment_start;
-
-  char* bytes() { return reinterpret_cast<char*>(this + 1); }
-  std::uint32_t end() const { return origin.seq + length; }
-};
 
 Reassembler::Kept& Reassembler::kept(BytePool& pool, BytePool::Handle handle) {
   return *reinterpret_cast<Kept*>(pool.at(handle));
@@ -48,19 +29,19 @@ std::uint32_t Reassembler::accept(BytePool& pool, const Piece& arrived, bool ack
                                   StreamAccount& account, StreamConsumer& consumer) {
   Piece piece = arrived;
   const std::int32_t ahead = seq_distance(piece.origin.seq, next_);
+  std::uint32_t late = 0;
   if (ahead < 0) {
     const auto old = static_cast<std::uint32_t>(std::min<std::int64_t>(-std::int64_t{ahead}, piece.length));
+    late = lost_.fill(piece.origin.seq, piece.origin.seq + old).bytes;
+    account.missed_bytes -= late;
     // One old byte, or none, at the end of what was sent is a keep-alive probe (RFC 9293 section 3.8.4).
-    const bool probe = piece.length <= 1 && ahead == -1;
-    if (!probe && old > 0) {
-      ++account.retransmits;
-      account.retransmitted_bytes += old;
-    }
-    if (old == piece.length) return 0;
-    trim_front(piece, old);
+    const bool probe = late == 0 && piece.length <= 1 && ahead == -1;
+    if (!probe) account.count_behind(old, late);
+    if (old == piece.length) return late;
+    piece.trim_front(old);
   }
   if (seq_distance(piece.origin.seq, next_) > 0 || held(pool) || !consumer.ready(piece.origin)) {
-    const std::uint32_t fresh = keep(pool, piece, account);
+    const std::uint32_t fresh = late + keep(pool, piece, account);
     const bool too_much = kept_count_ > kMaxKept || kept_bytes_ > kMaxKeptBytes;
     const bool too_long =
         !acks_seen && waiting() && piece.origin.time_ns - first_origin(pool).time_ns > kPatienceWithoutAcks;
@@ -76,7 +57,7 @@ std::uint32_t Reassembler::accept(BytePool& pool, const Piece& arrived, bool ack
     const std::int32_t room = seq_distance(first.origin.seq, next_);
     if (room < static_cast<std::int32_t>(piece.length)) {
       Piece rest = piece;
-      trim_front(rest, static_cast<std::uint32_t>(room));
+      rest.trim_front(static_cast<std::uint32_t>(room));
       fresh = static_cast<std::uint32_t>(room) + keep(pool, rest, account);
       piece.length = static_cast<std::uint32_t>(room);
       piece.bytes = piece.bytes.substr(0, piece.length);
@@ -86,7 +67,7 @@ std::uint32_t Reassembler::accept(BytePool& pool, const Piece& arrived, bool ack
   }
   deliver(piece, account, consumer);
   release(pool, account, consumer);
-  return fresh;
+  return late + fresh;
 }
 
 // Puts the parts of a piece that no kept piece covers into their places; gives their size.
@@ -114,7 +95,7 @@ std::uint32_t Reassembler::keep(BytePool& pool, Piece piece, StreamAccount& acco
       } else {
         ++account.refused;
       }
-      trim_front(piece, part.length);
+      piece.trim_front(part.length);
       continue;
     }
     const std::int32_t overlap = seq_distance(other.end(), piece.origin.seq);
@@ -127,7 +108,7 @@ std::uint32_t Reassembler::keep(BytePool& pool, Piece piece, StreamAccount& acco
       if (std::memcmp(other.bytes() + offset, piece.bytes.data(), both) != 0) ++account.conflicts;
       ++account.retransmits;
       account.retransmitted_bytes += n;
-      trim_front(piece, n);
+      piece.trim_front(n);
     }
     before = at;
   }
@@ -181,14 +162,20 @@ bool Reassembler::release(BytePool& pool, StreamAccount& account, StreamConsumer
   return any;
 }
 
+// What is before `seq` did not come.
+void Reassembler::lose(std::uint32_t seq, StreamAccount& account) {
+  account.missed_bytes += seq - next_;
+  ++account.holes;
+  lost_.append(next_, seq);
+  next_ = seq;
+}
+
 // Nothing when the next bytes are there and only held back.
 void Reassembler::give_up_first_hole(BytePool& pool, StreamAccount& account, StreamConsumer& consumer) {
   const Origin origin = first_origin(pool);
   const std::uint32_t hole = origin.seq - next_;
   if (hole == 0) return;
-  account.missed_bytes += hole;
-  ++account.holes;
-  next_ = origin.seq;
+  lose(origin.seq, account);
   consumer.gap(hole, origin);
 }
 
@@ -205,9 +192,7 @@ void Reassembler::skip_to(BytePool& pool, std::uint32_t seq, StreamAccount& acco
   acknowledged(pool, seq, account, consumer);
   const std::int32_t hole = seq_distance(seq, next_);
   if (hole <= 0 || held(pool)) return;
-  account.missed_bytes += static_cast<std::uint32_t>(hole);
-  ++account.holes;
-  next_ = seq;
+  lose(seq, account);
   Origin origin;
   origin.seq = seq;
   consumer.gap(static_cast<std::uint32_t>(hole), origin);

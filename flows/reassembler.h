@@ -1,10 +1,13 @@
 // One direction of a connection in the order of its sequence numbers.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 #include "flows/byte_pool.h"
+#include "flows/hole_list.h"
 
 namespace tapline {
 
@@ -30,6 +33,14 @@ struct Piece {
   std::uint32_t length = 0;   // on the wire
   std::string_view bytes;     // as far as captured: bytes.size() <= length
   bool segment_start = true;  // `bytes` starts where a segment started
+
+  // Drops `n` bytes from the front.
+  void trim_front(std::uint32_t n) {
+    origin.seq += n;
+    length -= n;
+    bytes.remove_prefix(std::min<std::size_t>(n, bytes.size()));
+    segment_start = false;
+  }
 };
 
 // What was noticed on the way; bytes are payload bytes.
@@ -38,6 +49,14 @@ struct StreamAccount {
   std::uint32_t retransmits = 0, out_of_order = 0, conflicts = 0;
   std::uint32_t holes = 0;    // that missed_bytes is the size of
   std::uint32_t refused = 0;  // times that the pool had no room for what came early
+
+  // A segment brought `behind` bytes from before what had come, `late` of them for the first time.
+  void count_behind(std::uint32_t behind, std::uint32_t late) {
+    out_of_order += late > 0 ? 1 : 0;
+    out_of_order_bytes += late;
+    retransmits += late < behind ? 1 : 0;
+    retransmitted_bytes += behind - late;
+  }
 };
 
 // Takes the stream as it comes out.
@@ -56,7 +75,8 @@ class StreamConsumer {
 // In-order payload goes through without a copy; what comes early is kept in the pool, first copy first, until
 // the hole before it is filled or given up. A hole is given up when the other side has acknowledged it (so it
 // was lost by the capture, not on the way), when too much waits behind it, or, where no acknowledgements are
-// seen at all, when it has stayed open for a second of packet time.
+// seen at all, when it has stayed open for a second of packet time. Its bytes may still come; of the latest
+// few holes they then count as late instead of missed.
 class Reassembler {
  public:
   bool started() const { return started_; }
@@ -89,11 +109,24 @@ class Reassembler {
   // Gives up every hole. For the end of a connection.
   void drain(BytePool& pool, StreamAccount& account, StreamConsumer& consumer);
 
+  // Calls visit(sequence number, length) for each piece that waits, in order.
+  template <class Visit>
+  void for_each_kept(const BytePool& pool, Visit visit) const;
+
   // Lets go of what waits.
   void clear(BytePool& pool);
 
  private:
-  struct Kept;
+  // Stands at the start of a pool block; the bytes follow.
+  struct Kept {
+    Origin origin;
+    std::uint32_t length, captured;
+    BytePool::Handle next;
+    bool segment_start;
+
+    char* bytes() { return reinterpret_cast<char*>(this + 1); }
+    std::uint32_t end() const { return origin.seq + length; }
+  };
   static Kept& kept(BytePool& pool, BytePool::Handle handle);
   static const Kept& kept(const BytePool& pool, BytePool::Handle handle);
   std::uint32_t keep(BytePool& pool, Piece piece, StreamAccount& account);
@@ -102,10 +135,20 @@ class Reassembler {
   void release_first(BytePool& pool);
   void give_up_first_hole(BytePool& pool, StreamAccount& account, StreamConsumer& consumer);
 
+  void lose(std::uint32_t seq, StreamAccount& account);
+
   std::uint32_t next_ = 0;
+  HoleList lost_;  // given up: what comes of them after all is counted, and read no more
   BytePool::Handle first_ = BytePool::kNull, last_ = BytePool::kNull;  // kept pieces, by sequence number
   std::uint32_t kept_count_ = 0, kept_bytes_ = 0;
   bool started_ = false;
 };
+
+template <class Visit>
+void Reassembler::for_each_kept(const BytePool& pool, Visit visit) const {
+  for (BytePool::Handle at = first_; at != BytePool::kNull; at = kept(pool, at).next) {
+    visit(kept(pool, at).origin.seq, kept(pool, at).length);
+  }
+}
 
 }  // namespace tapline

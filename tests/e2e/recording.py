@@ -117,10 +117,8 @@ class Recording:
         for segment in tshark(self.path, fields, "-2"):  # in one pass, a frame's completeness is without itself
             streams[segment["tcp.stream"][0]].append({name: int(value[0], 0) for name, value in segment.items()})
         found = {dig(c, "connection.number"): c for c in connections(self.file, "closed")}
-        upgraded = {dig(t, "connection.id") for t in transactions(self.file) if dig(t, "http.upgrade")}
         for stream, segments in streams.items():
             closed, client = found.pop(int(stream) + 1), segments[0]["tcp.srcport"]
-            left_http = dig(closed, "connection.id") in upgraded
             assert dig(closed, "source.port") == client, (closed, segments[0])
             for side, own in (("source", True), ("destination", False)):
                 sent = [s for s in segments if (s["tcp.srcport"] == client) == own]
@@ -132,8 +130,7 @@ class Recording:
                     end = max(end, s["tcp.seq"] + s["tcp.len"])
                 assert dig(closed, side + ".bytes") == once, (side, once, closed)
                 again = sum(s["tcp.len"] for s in sent) - once
-                if not left_http:  # else not followed byte by byte
-                    assert (dig(closed, "tcp.%s.retransmits.bytes" % side) or 0) == again, (side, again, closed)
+                assert (dig(closed, "tcp.%s.retransmits.bytes" % side) or 0) == again, (side, again, closed)
             assert dig(closed, "tcp.completeness") == segments[-1]["tcp.completeness"], closed
             first = next(s for s in segments if s["tcp.flags"] & (FIN | RST))
             assert dig(closed, "tcp.closed_by") == ("source" if first["tcp.srcport"] == client else

@@ -127,5 +127,57 @@ TEST(FiguresTest, ACloseWaitsForTheLastAcknowledgement) {
   EXPECT_EQ(out.sink.closed().client.packets, 6u);
 }
 
+// What a connection carries after HTTP is counted as exactly, though nobody reads it.
+TEST(FiguresTest, ATunnelIsCountedByItsNumbers) {
+  Conversation talk;
+  talk.handshake().client(crlf("CONNECT h:443 HTTP/1.1\nHost: h:443\n\n"));
+  talk.server(crlf("HTTP/1.1 200 OK\n\n"));
+  const std::uint64_t head = talk.next(Side::kServer) - 5001;
+  talk.setup().acks = false;
+  talk.setup().segment_size = 10;
+  talk.server("0123456789abcdefghijABCDEFGHIJ");  // the second comes last, and the third twice
+  std::vector<Frame>& frames = talk.frames();
+  std::swap(frames[frames.size() - 2], frames.back());
+  frames.push_back(frames[frames.size() - 2]);
+  talk.server("lost").lose().server("more").ack(Side::kClient).close(Side::kClient);
+  const RecordedConnection closed = run(talk).sink.closed();
+  EXPECT_EQ(closed.server.bytes, head + 30 + 4);
+  EXPECT_EQ(closed.server.out_of_order.packets, 1u);
+  EXPECT_EQ(closed.server.out_of_order.bytes, 10u);
+  EXPECT_EQ(closed.server.retransmits.packets, 1u);
+  EXPECT_EQ(closed.server.retransmits.bytes, 10u);
+  EXPECT_EQ(closed.server.missed_bytes, 4u);
+  EXPECT_EQ(closed.history, "ShADadtgFf");
+}
+
+// The FIN comes past before what it ends.
+TEST(FiguresTest, BytesOfATunnelBelowAnEarlyFin) {
+  Conversation talk;
+  talk.handshake().client(crlf("CONNECT h:443 HTTP/1.1\nHost: h:443\n\n"));
+  talk.server(crlf("HTTP/1.1 200 OK\n\n"));
+  const std::uint64_t head = talk.next(Side::kServer) - 5001;
+  talk.setup().acks = false;
+  talk.server("the end").fin(Side::kServer);
+  std::swap(talk.frames()[talk.frames().size() - 2], talk.frames().back());
+  talk.ack(Side::kClient).fin(Side::kClient).ack(Side::kServer);
+  const RecordedConnection closed = run(talk).sink.closed();
+  EXPECT_EQ(closed.server.bytes, head + 7);
+  EXPECT_EQ(closed.server.missed_bytes, 0u);
+  EXPECT_EQ(closed.server.retransmits.packets, 0u);
+}
+
+// A capture that starts between the two segments of a response: the first comes late, or again.
+TEST(FiguresTest, BytesBeforeTheFirstOnesSeenCountOnce) {
+  Conversation talk;
+  talk.setup().acks = false;
+  talk.server(kAnswer.substr(0, 20)).server(kAnswer.substr(20));
+  std::swap(talk.frames()[0], talk.frames()[1]);
+  talk.frames().push_back(talk.frames()[1]);
+  const RecordedConnection closed = run(talk).sink.closed();
+  EXPECT_EQ(closed.server.bytes, kAnswer.size());
+  EXPECT_EQ(closed.server.out_of_order.bytes, 20u);
+  EXPECT_EQ(closed.server.retransmits.bytes, 20u);
+}
+
 }  // namespace
 }  // namespace tapline::test

@@ -126,8 +126,13 @@ TEST(ReassemblerTest, GivesAHoleUpWhenItIsAcknowledged) {
   EXPECT_EQ(stream.text(), "?????fgh");
   EXPECT_EQ(stream.account().missed_bytes, 5u);
   EXPECT_EQ(stream.pool().used(), 0u);
-  EXPECT_EQ(stream.take(0, "abcde"), 0u) << "too late";
+  EXPECT_EQ(stream.take(1, "bcd"), 3u) << "too late to be read";
   EXPECT_EQ(stream.text(), "?????fgh");
+  EXPECT_EQ(stream.account().missed_bytes, 2u);
+  EXPECT_EQ(stream.account().out_of_order_bytes, 3u);
+  EXPECT_EQ(stream.take(0, "abcde"), 2u);
+  EXPECT_EQ(stream.account().missed_bytes, 0u);
+  EXPECT_EQ(stream.account().retransmitted_bytes, 3u);
 }
 
 TEST(ReassemblerTest, GivesUpOnlyTheHolesThatAreAcknowledged) {

@@ -1,0 +1,44 @@
+// Ranges of sequence numbers that have not come, while others behind them have.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace tapline {
+
+// A few holes in order. Where there is no room for one more, the first is forgotten. Numbers wrap; all holes lie
+// within 2^31 of each other.
+class HoleList {
+ public:
+  // Behind all others. Gives the size of the one that was forgotten.
+  std::uint32_t append(std::uint32_t begin, std::uint32_t end);
+
+  struct Filled {
+    std::uint32_t bytes = 0;      // that were in holes, and are in none now
+    std::uint32_t forgotten = 0;  // size of the hole that was forgotten, as another became two
+  };
+  // Takes out [begin, end).
+  Filled fill(std::uint32_t begin, std::uint32_t end);
+
+  // The number of holes before `seq` that were not marked yet; they are now.
+  std::uint32_t mark_before(std::uint32_t seq);
+
+  // Forgets all; gives their size.
+  std::uint64_t clear();
+
+ private:
+  struct Hole {
+    std::uint32_t begin, end;
+    bool marked;
+  };
+  static constexpr std::size_t kHoles = 8;
+
+  std::uint32_t insert(std::size_t at, Hole hole);
+  void remove(std::size_t at);
+
+  std::array<Hole, kHoles> holes_;
+  std::size_t count_ = 0;
+};
+
+}  // namespace tapline

@@ -1,0 +1,40 @@
+// What came of one direction, by sequence numbers alone: for streams that are counted and not read.
+#pragma once
+
+#include <cstdint>
+
+#include "flows/hole_list.h"
+#include "flows/reassembler.h"
+
+namespace tapline {
+
+// Remembers the end of what came, and the holes before it: bytes that come late count once, whatever came
+// since. When there are more holes than room the first is given up, and what fills it then counts as sent
+// again.
+class SequenceAccount {
+ public:
+  bool started() const { return started_; }
+  void start(std::uint32_t seq) {
+    next_ = seq;
+    started_ = true;
+  }
+  // Behind the highest byte that came. REQUIRES: started().
+  std::uint32_t next() const { return next_; }
+
+  // Takes in `length` bytes at `seq`; gives the number of those that are new. REQUIRES: started().
+  std::uint32_t add(std::uint32_t seq, std::uint32_t length, StreamAccount& account);
+
+  // The other side has received everything before `ack`. Holes before it are the capture's loss, and are
+  // counted in `account.holes`; late bytes still fill them.
+  void acknowledged(std::uint32_t ack, StreamAccount& account) { account.holes += holes_.mark_before(ack); }
+
+  // Gives up all holes, and what is missing before `end`.
+  void finish(std::uint32_t end, StreamAccount& account);
+
+ private:
+  HoleList holes_;
+  bool started_ = false;
+  std::uint32_t next_ = 0;
+};
+
+}  // namespace tapline
