@@ -12,11 +12,9 @@
 #include <string_view>
 
 #include "flows/address.h"
+#include "flows/packet_details.h"
 
 namespace tapline {
-
-struct Packet;      // flows/packet.h
-struct TcpSegment;  // flows/decode.h
 
 // What is spoken on the connection, as far as its first bytes tell.
 enum class AppProtocol : std::uint8_t {
@@ -207,6 +205,10 @@ struct SegmentNumbers {
   // ns since the connection's previous frame; none for the first. Negative where time stamps run backwards.
   std::optional<std::int64_t> time_delta;
   std::uint16_t analysis = 0;  // bits of TcpAnalysisWord
+  // With kDuplicateAck: how many there were of this acknowledgement, this one included, and the ordinal of
+  // the segment that it duplicates (0: not known).
+  std::uint32_t duplicate_acks = 0;
+  std::uint64_t duplicate_of = 0;
 };
 
 // One TCP segment. It comes before the events that the segment causes, but after the end of a connection that
@@ -215,8 +217,9 @@ struct PacketEvent {
   // As far as it is known before the segment's payload is read: on a connection met midstream client and
   // server may still change places. `segment.sender` never does.
   const ConnectionInfo& connection;
-  const Packet& packet;       // the frame
-  const TcpSegment& segment;  // what was decoded from it, with the raw numbers
+  const Packet& packet;          // the frame (flows/packet.h)
+  const TcpSegment& segment;     // what connections read of it (flows/decode.h)
+  const PacketDetails& details;  // its headers in full
   Side sender = Side::kClient;
   bool roles_known = false;  // `connection` and `sender` are certain, and stay
   SegmentNumbers numbers{};

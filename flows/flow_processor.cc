@@ -95,7 +95,8 @@ struct FlowProcessor::State {
   std::uint64_t next_number = 1;
   std::array<Entry, kBatch> batch;
   // With tell_packets only.
-  std::vector<TcpAnalysis> analyses;                      // by index of the connection; grows up to max_flows
+  std::vector<TcpAnalysis> analyses;  // by index of the connection; grows up to max_flows
+  EndedConnections ended_analyses;
   std::optional<std::int64_t> previous_time, time_delta;  // of the frame before, and since then
 };
 
@@ -164,6 +165,9 @@ Connection& FlowProcessor::State::open(const TcpSegment& segment, std::uint64_t 
   if (context.options.tell_packets) {
     if (index >= analyses.size()) analyses.resize(index + 1);
     analyses[index] = TcpAnalysis();
+    if (const TcpAnalysis* previous = ended_analyses.find(segment.key); previous != nullptr) {
+      analyses[index].follow(*previous, segment);
+    }
   }
   ++context.counters.opened;
   return connection;
@@ -246,7 +250,8 @@ void FlowProcessor::State::tell_packet(const Connection& connection, const Packe
                                        const TcpSegment& segment) {
   const ConnectionInfo info = describe(connection, context.options.number_connections);
   const std::uint8_t client = connection.client == 1 ? 1 : 0;  // as describe() takes it
-  PacketEvent event{.connection = info, .packet = packet, .segment = segment};
+  const PacketDetails details = read_details(packet, segment);
+  PacketEvent event{.connection = info, .packet = packet, .segment = segment, .details = details};
   event.sender = segment.sender == client ? Side::kClient : Side::kServer;
   event.roles_known = connection.roles_known();
   event.numbers = analyses[table.index_of(connection)].take(segment);
@@ -332,6 +337,7 @@ void FlowProcessor::State::close(Connection& connection, CloseReason reason, boo
   if (connection.listed != EvictionClass::kLast)
     lists.remove(evictable[static_cast<std::size_t>(connection.listed)], index);
   if (scheduled) wheel.cancel(index);
+  if (context.options.tell_packets) ended_analyses.add(connection.key, analyses[index]);
   table.erase(connection);
 }
 

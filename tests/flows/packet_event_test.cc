@@ -118,5 +118,34 @@ TEST(PacketEventTest, DeltasAreOfTheCaptureAndOfTheConnection) {
   EXPECT_EQ(told[2].numbers.time_delta, kMillisecond);
 }
 
+TEST(PacketEventTest, ASynOnTheSamePortsIsToldWhetherOrNotTheOldConnectionLingers) {
+  for (const std::int64_t pause : {kMillisecond, 20 * kSecond}) {
+    Conversation talk;
+    talk.handshake().close(Side::kClient).wait(pause);
+    Conversation::Setup again = talk.setup();
+    again.client_isn = 777000;
+    again.start = talk.now();
+    Conversation next(again);
+    next.syn();
+    const std::vector<Told> told = tell(merge(talk.frames(), next.frames()));
+    ASSERT_EQ(told.size(), 8u);
+    EXPECT_EQ(told[7].numbers.analysis, kReusedPorts);
+    EXPECT_EQ(told[7].numbers.sequence, 0u);
+    EXPECT_NE(told[7].id, told[0].id);
+    for (int i = 0; i < 7; ++i) EXPECT_EQ(told[static_cast<std::size_t>(i)].numbers.analysis, 0) << i;
+  }
+}
+
+// It begins a connection, for the old one has been told; its numbers are still those of the old one.
+TEST(PacketEventTest, ALateSegmentGoesOnCounting) {
+  Conversation talk;
+  talk.handshake().client("GET / HTTP/1.1\r\n\r\n").close(Side::kClient).wait(20 * kSecond);
+  talk.rst(Side::kClient);
+  const std::vector<Told> told = tell(talk.frames());
+  EXPECT_NE(told.back().id, told.front().id);
+  EXPECT_EQ(told.back().numbers.sequence, 20u);
+  EXPECT_EQ(told.back().numbers.time_delta, std::nullopt);
+}
+
 }  // namespace
 }  // namespace tapline::test
