@@ -7,8 +7,8 @@
 
 namespace tapline {
 
-// A few holes in order. Where there is no room for one more, the first is forgotten. Numbers wrap; all holes lie
-// within 2^31 of each other.
+// A few holes in order. Where there is no room for one more, the first is forgotten. Numbers wrap; all holes
+// lie within 2^31 of each other.
 class HoleList {
  public:
   // Behind all others. Gives the size of the one that was forgotten.

@@ -169,15 +169,16 @@ void read_options(Bytes options, TcpDetails& tcp) {
 // The pseudo header of RFC 9293 section 3.1 and RFC 8200 section 8.1.
 std::uint64_t pseudo_header_sum(const PacketDetails& details, std::uint32_t tcp_bytes) {
   const std::size_t size = details.ip.version == IpVersion::kV4 ? 4 : 16;
-  const std::uint64_t addresses = sum({details.source_ip.bytes.data(), size},
-                                      sum({details.destination_ip.bytes.data(), size}, 0));
+  const std::uint64_t addresses =
+      sum({details.source_ip.bytes.data(), size}, sum({details.destination_ip.bytes.data(), size}, 0));
   return addresses + (tcp_bytes >> 16) + (tcp_bytes & 0xffffu) + 6;
 }
 
 ChecksumStatus check_tcp(const std::uint8_t* header, const PacketDetails& details) {
   const TcpDetails& tcp = details.tcp;
   const bool fragment = (details.ip.flags.value_or(0) & kMoreFragments) != 0;
-  const bool whole = header + tcp.header_bytes == tcp.payload.data() && tcp.payload.size() == tcp.payload_bytes;
+  const bool whole =
+      header + tcp.header_bytes == tcp.payload.data() && tcp.payload.size() == tcp.payload_bytes;
   if (fragment || !whole) return ChecksumStatus::kUnverified;
   const std::uint32_t size = tcp.header_bytes + tcp.payload_bytes;
   const std::uint64_t pseudo = pseudo_header_sum(details, size);
@@ -197,7 +198,8 @@ StartLine read_start_line(Bytes payload) {
   const std::size_t method_end = line.find(' ');
   const std::size_t version = line.rfind(" HTTP/");
   if (method_end == std::string_view::npos) return {};
-  const std::size_t target_end = version == std::string_view::npos || version <= method_end ? line.size() : version;
+  const std::size_t target_end =
+      version == std::string_view::npos || version <= method_end ? line.size() : version;
   return {line.substr(0, method_end), line.substr(method_end + 1, target_end - method_end - 1),
           line.substr(target_end)};
 }

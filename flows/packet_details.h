@@ -31,9 +31,10 @@ struct IpDetails {
   IpVersion version = IpVersion::kV4;
   std::uint16_t header_bytes = 0;  // IPv4 with options; IPv6 without extension headers
   std::uint8_t dscp = 0, ecn = 0;  // RFC 2474, RFC 3168
-  std::uint32_t total_bytes = 0;  // header and all behind it; where the header's field is 0 by the frame's end
+  std::uint32_t total_bytes =
+      0;  // header and all behind it; where the header's field is 0 by the frame's end
   std::optional<std::uint32_t> id;
-  std::optional<std::uint8_t> flags;            // bits of IpFlag
+  std::optional<std::uint8_t> flags;             // bits of IpFlag
   std::optional<std::uint16_t> fragment_offset;  // bytes
   std::uint8_t ttl = 0;                          // hop limit
   std::uint8_t protocol = 0;                     // of what follows the header

@@ -25,7 +25,8 @@ PacketDetails details_in(const Envelope& envelope, const TcpFields& tcp = {}) {
 
 std::string protocols(const PacketDetails& details) {
   std::string out;
-  for (const std::string_view name : details.protocols.view()) out.append(out.empty() ? "" : ":").append(name);
+  for (const std::string_view name : details.protocols.view())
+    out.append(out.empty() ? "" : ":").append(name);
   return out;
 }
 
@@ -103,7 +104,8 @@ TEST(PacketDetailsTest, AFragmentHeaderOfIpv6) {
 // Segmentation offload leaves a total length of 0.
 TEST(PacketDetailsTest, ATotalLengthOfZeroMeansToTheEndOfTheFrame) {
   EXPECT_EQ(details_in({.length_field = std::uint16_t{0}}, {.payload = "abc"}).ip.total_bytes, 43u);
-  EXPECT_EQ(details_in({.v6 = true, .length_field = std::uint16_t{0}}, {.payload = "abc"}).ip.total_bytes, 63u);
+  EXPECT_EQ(details_in({.v6 = true, .length_field = std::uint16_t{0}}, {.payload = "abc"}).ip.total_bytes,
+            63u);
 }
 
 TEST(PacketDetailsTest, TcpFields) {
@@ -137,7 +139,8 @@ TEST(PacketDetailsTest, OptionsUpToTheFirstThatMakesNoSense) {
   EXPECT_EQ(kinds({4, 2, 0, 3, 3, 7, 1, 1}), "4/0 ") << "the list ends at kind 0";
   EXPECT_EQ(kinds({4, 2, 8, 10, 1, 1, 1, 1}), "4/0 ") << "runs past the header";
   EXPECT_EQ(kinds({4, 2, 8, 0}), "4/0 ");
-  EXPECT_EQ(kinds(Bytes(40, 2)), "2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 ");
+  EXPECT_EQ(kinds(Bytes(40, 2)),
+            "2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 2/0 ");
 }
 
 TEST(PacketDetailsTest, ChecksumsThatFit) {
@@ -209,8 +212,9 @@ TEST(PacketDetailsTest, StartLines) {
 
 // Whatever stands in a frame, nothing behind it is read.
 TEST(PacketDetailsTest, NothingBehindTheFrameIsRead) {
-  const Frame whole = build({}, host(1, 40000), host(2, 80),
-                            {.flags = kSyn, .options = syn_options(1460, 7), .payload = "GET / HTTP/1.1\r\n"});
+  const Frame whole =
+      build({}, host(1, 40000), host(2, 80),
+            {.flags = kSyn, .options = syn_options(1460, 7), .payload = "GET / HTTP/1.1\r\n"});
   GuardedBytes memory(whole.bytes.size());
   for (std::size_t size = 0; size <= whole.bytes.size(); ++size) {
     Packet packet = whole.view();

@@ -36,7 +36,8 @@ const std::string kGet = crlf("GET / HTTP/1.1\n\n");
 TEST(StreamLimitsTest, BytesInFrontOfABadChunkSize) {
   const std::string head = crlf("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n");
   const std::string line = "#1 GET / 1.1 [18+0] -> 200 OK [52+5] unknown missing=response_body";
-  for (const char* bad : {"1z\r\n", "zz\r\n", "\r\n\r\n", "ffffffffffffffffff\r\n", "DELETE / HTTP/1.1\r\n"}) {
+  for (const char* bad :
+       {"1z\r\n", "zz\r\n", "\r\n\r\n", "ffffffffffffffffff\r\n", "DELETE / HTTP/1.1\r\n"}) {
     SCOPED_TRACE(bad);
     expect_same(kGet, head + crlf("5\nhello\n") + bad + "more", line, 0);
   }
