@@ -251,8 +251,8 @@ constexpr std::array kValueOptions = {
                 set_format},
     ValueOption{{"--records", "LIST", kOutput,
                  "any of http, request (as soon as its head is complete), opened,\n"
-                 "established, half-closed, closed, stats, and connection for the\n"
-                 "four steps of one\n"
+                 "established, half-closed, closed, stats, packet (each TCP segment),\n"
+                 "and connection for the four steps of one\n"
                  "(default: http,connection)"},
                 set_records},
     ValueOption{

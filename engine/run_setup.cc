@@ -19,6 +19,7 @@ FlowOptions flow_options_of(const Options& options) {
   flow_options.half_closed_timeout = options.half_closed_timeout;
   flow_options.close_linger = options.close_linger;
   flow_options.tell_requests = options.records.has(RecordKind::kRequest);
+  flow_options.tell_packets = options.records.has(RecordKind::kPacket);
   return flow_options;
 }
 

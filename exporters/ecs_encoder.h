@@ -1,8 +1,10 @@
 // The format `ecs`: one JSON object a record, named after the Elastic Common Schema.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +40,7 @@ class EcsEncoder final : public RecordEncoder {
   void on_transaction(const TransactionEvent& event) override;
   void on_request(const RequestEvent& event) override;
   void on_connection(const ConnectionEvent& event) override;
+  void on_packet(const PacketEvent& event) override;
   void on_stats(const StatsRecord& stats) override;
 
  private:
@@ -91,6 +94,25 @@ class EcsEncoder final : public RecordEncoder {
   void write_handshake(const Handshake& handshake);
   void write_side(const SideReport& side);
   void write_volume(const Volume& volume);
+
+  // ecs_packet.cc: `tapline.packet`.
+  void write_frame(const PacketEvent& event);
+  void write_frame_end(const IpAddress& ip, std::uint16_t port, const std::optional<MacAddress>& mac);
+  void write_ip(const IpDetails& ip);
+  void write_segment(const PacketEvent& event);
+  void write_options(const PacketEvent& event);
+  void write_unknown_options(const TcpDetails& tcp);
+  void write_info(const PacketEvent& event);
+  void write_hex(std::uint32_t value, int digits);
+  // A list of words, those of the bits that are set, from the lowest.
+  template <std::size_t N>
+  void write_words(std::uint32_t bits, const std::array<std::string_view, N>& words) {
+    json_.begin_array();
+    for (std::size_t i = 0; i < N; ++i) {
+      if ((bits >> i & 1) != 0) json_.plain_string(words[i]);
+    }
+    json_.end_array();
+  }
 
   const EcsOptions options_;
   JsonWriter json_;

@@ -22,6 +22,8 @@ bool add_named(std::string_view name, RecordSet& set) {
     set.add(RecordKind::kClosed);
   } else if (name == "stats") {
     set.add(RecordKind::kStats);
+  } else if (name == "packet") {
+    set.add(RecordKind::kPacket);
   } else if (name == "connection") {
     set.add(RecordKind::kOpened);
     set.add(RecordKind::kEstablished);
@@ -43,7 +45,7 @@ absl::StatusOr<RecordSet> parse_record_set(std::string_view list) {
     if (!add_named(name, set)) {
       return absl::InvalidArgumentError("there is no record '" + std::string(name) +
                                         "'; records are http, request, connection (opened, established, "
-                                        "half-closed, closed) and stats");
+                                        "half-closed, closed), stats and packet");
     }
     if (comma == std::string_view::npos) return set;
     list.remove_prefix(comma + 1);

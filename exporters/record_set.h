@@ -9,7 +9,16 @@
 
 namespace tapline {
 
-enum class RecordKind : std::uint8_t { kHttp, kOpened, kEstablished, kHalfClosed, kClosed, kStats, kRequest };
+enum class RecordKind : std::uint8_t {
+  kHttp,
+  kOpened,
+  kEstablished,
+  kHalfClosed,
+  kClosed,
+  kStats,
+  kRequest,
+  kPacket
+};
 
 class RecordSet {
  public:
@@ -46,8 +55,8 @@ class RecordSet {
 };
 
 // Reads a comma-separated list of `http`, `request`, `opened`, `established`, `half-closed`, `closed`,
-// `stats`, and `connection` for the four steps together. InvalidArgument names the element that is none of
-// these.
+// `stats`, `packet`, and `connection` for the four steps together. InvalidArgument names the element that is
+// none of these.
 absl::StatusOr<RecordSet> parse_record_set(std::string_view list);
 
 }  // namespace tapline

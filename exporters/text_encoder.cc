@@ -8,6 +8,7 @@
 #include "exporters/event_names.h"
 #include "exporters/human_units.h"
 #include "exporters/message_scan.h"
+#include "exporters/packet_text.h"
 #include "exporters/url.h"
 
 namespace tapline {
@@ -223,6 +224,22 @@ void TextEncoder::on_connection(const ConnectionEvent& event) {
       write_closed(event);
       break;
   }
+  line_.end();
+}
+
+void TextEncoder::on_packet(const PacketEvent& event) {
+  if (!options_.records.has(RecordKind::kPacket)) return;
+  const PacketDetails& details = event.details;
+  begin_line(details.time_ns);
+  line_.tint(event.numbers.analysis != 0 ? Tint::kYellow : Tint::kNone);
+  const std::size_t begin = line_.column();
+  put_endpoint(line_, details.source_ip, details.tcp.source_port);
+  line_.pad_to(begin + kClientWidth);
+  info_.clear();
+  append_packet_info(event, info_);
+  line_.put(info_);
+  for_each_start_line_piece(details.start_line, options_.redaction,
+                            [this](std::string_view piece) { line_.put_wire(piece); });
   line_.end();
 }
 

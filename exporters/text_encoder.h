@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "exporters/line_output.h"
@@ -21,8 +22,9 @@ struct TextOptions {
   std::uint32_t width = 0;  // columns that a line may take: a longer URL is cut, with an ellipsis; 0: never
 };
 
-// Writes straight into `out`; allocates nothing. No byte from the wire reaches the terminal but printable
-// ones: control characters, and those that change the direction of text, are shown as escapes.
+// Writes straight into `out`; allocates nothing after the first records. No byte from the wire reaches the
+// terminal but printable ones: control characters, and those that change the direction of text, are shown as
+// escapes.
 class TextEncoder final : public RecordEncoder {
  public:
   // `out` must outlive the encoder.
@@ -31,6 +33,7 @@ class TextEncoder final : public RecordEncoder {
   void on_transaction(const TransactionEvent& event) override;
   void on_request(const RequestEvent& event) override;
   void on_connection(const ConnectionEvent& event) override;
+  void on_packet(const PacketEvent& event) override;
   void on_stats(const StatsRecord& stats) override;
 
  private:
@@ -45,6 +48,7 @@ class TextEncoder final : public RecordEncoder {
   const TextOptions options_;
   TerminalLine line_;
   TimeText times_;
+  std::string info_;  // scratch
 };
 
 }  // namespace tapline

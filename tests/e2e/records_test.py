@@ -75,7 +75,7 @@ class Redaction(LabTest):
         os.chmod(self.key, 0o600)
 
     def records(self, *arguments):
-        done = tapline("-r", self.capture, "--headers", "all", "--records", "http,request,connection", *arguments)
+        done = tapline("-r", self.capture, "--headers", "all", "--records", "http,request,connection,packet", *arguments)
         self.assertEqual(done.code, 0, done.errors)
         return done
 

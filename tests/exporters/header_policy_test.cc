@@ -121,6 +121,11 @@ TEST(RecordSet, NamesOfTheContract) {
   ASSERT_TRUE(set.ok());
   EXPECT_TRUE(set->has(RecordKind::kRequest));
   EXPECT_FALSE(set->has(RecordKind::kHttp));
+  EXPECT_FALSE(set->has(RecordKind::kPacket));
+
+  set = parse_record_set("packet");
+  ASSERT_TRUE(set.ok());
+  EXPECT_TRUE(set->has(RecordKind::kPacket));
 
   set = parse_record_set("half-closed,stats");
   ASSERT_TRUE(set.ok());
@@ -148,7 +153,7 @@ TEST(RecordSet, WhatIsNoRecordIsNamed) {
                         {"http,", "''"},
                         {"http,conn", "'conn'"},
                         {"HTTP", "'HTTP'"},
-                        {"packet", "'packet'"}}) {
+                        {"packets", "'packets'"}}) {
     const auto set = parse_record_set(c.list);
     ASSERT_FALSE(set.ok()) << c.list;
     EXPECT_TRUE(absl::IsInvalidArgument(set.status()));
