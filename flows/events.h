@@ -17,23 +17,7 @@
 namespace tapline {
 
 // What is spoken on the connection, as far as its first bytes tell.
-enum class AppProtocol : std::uint8_t {
-  kUnknown,
-  kHttp,
-  kTls,
-  kHttp2,
-  kSsh,
-  kSmtp,
-  kFtp,
-  kRtsp,
-  kSip,
-  kMysql,
-  kPostgresql,
-  kRedis,
-  kMqtt,
-  kBittorrent,
-  kRdp
-};
+enum class AppProtocol : std::uint8_t { kUnknown, kHttp, kTls, kHttp2, kSsh };
 
 // Unique among the connections of a run, and the same whenever the same frames are read again.
 struct ConnectionId {
@@ -164,7 +148,6 @@ struct ConnectionEvent {
   bool midstream = false;  // no SYN was seen
   std::optional<Handshake> handshake{};
   std::optional<Side> closed_by{};  // who sent the first FIN, or the RST
-  std::string_view server_name{};   // of the TLS ClientHello, as sent: any bytes; empty: none is known (yet)
   // The rest is set in kClosed only.
   CloseReason reason = CloseReason::kEnd;
   std::int64_t start = 0, end = 0;  // first and last frame
@@ -199,11 +182,11 @@ struct SegmentNumbers {
   // Sequence numbers from 0 at the SYN, as Wireshark counts them; where the capture missed it, the first byte
   // seen (or acknowledged) has 1. next_sequence is behind payload, SYN and FIN.
   std::uint32_t sequence = 0, next_sequence = 0;
-  std::optional<std::uint32_t> acknowledgment;  // with kAck
+  std::optional<std::uint32_t> acknowledgment{};  // with kAck
   // Bytes. A SYN's is as sent (RFC 7323 section 2.2); of others it is known when both SYNs were seen.
-  std::optional<std::uint32_t> scaled_window;
+  std::optional<std::uint32_t> scaled_window{};
   // ns since the connection's previous frame; none for the first. Negative where time stamps run backwards.
-  std::optional<std::int64_t> time_delta;
+  std::optional<std::int64_t> time_delta{};
   std::uint16_t analysis = 0;  // bits of TcpAnalysisWord
   // With kDuplicateAck: how many there were of this acknowledgement, this one included, and the ordinal of
   // the segment that it duplicates (0: not known).

@@ -33,12 +33,12 @@ struct IpDetails {
   std::uint8_t dscp = 0, ecn = 0;  // RFC 2474, RFC 3168
   std::uint32_t total_bytes =
       0;  // header and all behind it; where the header's field is 0 by the frame's end
-  std::optional<std::uint32_t> id;
-  std::optional<std::uint8_t> flags;             // bits of IpFlag
-  std::optional<std::uint16_t> fragment_offset;  // bytes
-  std::uint8_t ttl = 0;                          // hop limit
-  std::uint8_t protocol = 0;                     // of what follows the header
-  std::optional<std::uint16_t> checksum;
+  std::optional<std::uint32_t> id{};
+  std::optional<std::uint8_t> flags{};             // bits of IpFlag
+  std::optional<std::uint16_t> fragment_offset{};  // bytes
+  std::uint8_t ttl = 0;                            // hop limit
+  std::uint8_t protocol = 0;                       // of what follows the header
+  std::optional<std::uint16_t> checksum{};
   ChecksumStatus checksum_status = ChecksumStatus::kUnverified;
 };
 

@@ -124,25 +124,18 @@ std::uint16_t TcpAnalysis::flow_control(const TcpSegment& segment, SegmentNumber
   return words | kDuplicateAck;
 }
 
-// An acknowledgment of what the capture has not seen. The answer to a zero window probe may acknowledge the
-// probe's byte, which did not count as sent.
+// An acknowledgment of what the capture has not seen. Neither a zero window probe's byte counts as seen, nor
+// is it told when the other end was repeating its own acknowledgments, which begin to count anew then.
 std::uint16_t TcpAnalysis::unseen_acked(const TcpSegment& segment) {
-  const End& own = ends_[segment.sender];
   End& peer = ends_[1 - segment.sender];
   if (!segment.has(kAck) || !peer.reach_known || !is_before(peer.reach, segment.ack)) return 0;
-  const bool next_byte = own.acked_known && segment.ack == own.acked + 1;
-  const bool at_next = own.next_known && segment.seq == own.next;
-  if (next_byte && at_next && (peer.words & kZeroWindowProbe) != 0 && is_plain(segment)) {
-    peer.next = peer.reach = segment.ack;
-    if (segment.window != 0) return kWindowUpdate;
-    return 0;
-  }
   peer.reach = peer.unacked.end_of_run(peer.reach);
   if (!is_before(peer.reach, segment.ack)) return 0;
   peer.reach = peer.next;
-  if (peer.unseen_told) return 0;
+  const bool told = peer.unseen_told || peer.duplicate_acks > 0;
   peer.unseen_told = true;  // once, until it sends again
-  return kAckLostSegment;
+  peer.duplicate_acks = 0;
+  return told ? std::uint16_t{0} : std::uint16_t{kAckLostSegment};
 }
 
 // Why a segment does not advance the sequence numbers.
@@ -175,8 +168,8 @@ std::uint16_t TcpAnalysis::sent_again(const TcpSegment& segment, std::uint16_t w
 void TcpAnalysis::remember(const TcpSegment& segment, std::uint16_t words) {
   End& own = ends_[segment.sender];
   const std::uint32_t end = segment.seq + segment.sequence_length();
-  if (end != segment.seq) own.unacked.add(segment.seq, end);
   if ((words & kZeroWindowProbe) == 0) {
+    if (end != segment.seq) own.unacked.add(segment.seq, end);
     if (!own.next_known || is_before(own.next, end)) {
       own.next = end;
       own.next_time = segment.time_ns;

@@ -134,9 +134,9 @@ TEST(PacketRecord, WhatIsNotKnownIsLeftOut) {
   sample.time_delta = -3;  // time stamps ran backwards
   sample.details.ip = {.version = IpVersion::kV6, .header_bytes = 40, .total_bytes = 60};
   const json record = record_of(sample);
-  for (const char* name : {"/packet/number", "/packet/delta", "/packet/connection_delta", "/source/mac", "/ip/id",
-                           "/ip/flags", "/ip/checksum", "/ip/checksum_status", "/tcp/acknowledgment",
-                           "/tcp/window_scaled", "/tcp/options", "/tcp/analysis"}) {
+  for (const char* name : {"/packet/number", "/packet/delta", "/packet/connection_delta", "/source/mac",
+                           "/ip/id", "/ip/flags", "/ip/checksum", "/ip/checksum_status",
+                           "/tcp/acknowledgment", "/tcp/window_scaled", "/tcp/options", "/tcp/analysis"}) {
     EXPECT_FALSE(record.contains(json::json_pointer(name))) << name;
   }
   EXPECT_EQ(record["info"], "80 → 41086 [SYN, ACK, AE] Seq=5 Win=65483 Len=0");
@@ -153,8 +153,9 @@ TEST(PacketRecord, SackRangesAreRelativeAndUnknownOptionsHex) {
   EXPECT_EQ(options["sack"], (json{{left, left + 100}}));
   EXPECT_EQ(options["window_scale"], 1);
   EXPECT_EQ(options["unknown"], (json{{{"kind", 34}, {"data", "dead"}}, {{"kind", 3}, {"data", ""}}}));
-  EXPECT_EQ(record_of(sample)["info"], "80 → 41086 [ACK] Seq=0 Ack=1 Win=65483 Len=0 SLE=" +
-                                           std::to_string(left) + " SRE=" + std::to_string(left + 100) + " WS=2");
+  EXPECT_EQ(record_of(sample)["info"],
+            "80 → 41086 [ACK] Seq=0 Ack=1 Win=65483 Len=0 SLE=" + std::to_string(left) +
+                " SRE=" + std::to_string(left + 100) + " WS=2");
 }
 
 TEST(PacketRecord, AnalysisWords) {
@@ -164,8 +165,9 @@ TEST(PacketRecord, AnalysisWords) {
   sample.details.tcp.checksum_status = ChecksumStatus::kBad;
   sample.numbers.analysis = kRetransmission | kSpuriousRetransmission;
   EXPECT_EQ(record_of(sample)["tcp"]["analysis"], (json{"retransmission", "spurious_retransmission"}));
-  EXPECT_EQ(record_of(sample)["info"],
-            "[TCP Spurious Retransmission] 80 → 41086 [ACK] Seq=0 Ack=1 Win=65483 [TCP CHECKSUM INCORRECT] Len=0");
+  EXPECT_EQ(
+      record_of(sample)["info"],
+      "[TCP Spurious Retransmission] 80 → 41086 [ACK] Seq=0 Ack=1 Win=65483 [TCP CHECKSUM INCORRECT] Len=0");
   sample.numbers.analysis = kDuplicateAck;
   sample.numbers.duplicate_acks = 2;
   sample.numbers.duplicate_of = 17;
@@ -202,8 +204,7 @@ TEST(PacketRecord, SecretsInTheTargetAreHidden) {
   redaction.add_query_names({"token"});
   EXPECT_EQ(record_of(sample, redaction)["info"],
             "GET http://alice:[redacted]@h/?token=[redacted]&x=1 HTTP/1.1");
-  EXPECT_EQ(record_of(sample, Redaction::off())["info"],
-            "GET http://alice:secret@h/?token=abc&x=1 HTTP/1.1");
+  EXPECT_EQ(record_of(sample, Redaction::off())["info"], "GET http://alice:secret@h/?token=abc&x=1 HTTP/1.1");
   EXPECT_EQ(text_of(sample).find("secret"), std::string::npos);
 }
 
@@ -211,7 +212,8 @@ TEST(PacketRecord, TextLine) {
   PacketSample sample;
   sample.options.resize(1);
   EXPECT_EQ(text_of(sample),
-            "13:46:42.000  127.0.0.1:80           80 → 41086 [SYN, ACK, AE] Seq=0 Ack=1 Win=65483 Len=0 MSS=1460\n");
+            "13:46:42.000  127.0.0.1:80           80 → 41086 [SYN, ACK, AE] Seq=0 Ack=1 Win=65483 Len=0 "
+            "MSS=1460\n");
   sample.details.start_line = {.method = "GET", .target = "/\x1b[2J", .rest = " HTTP/1.1"};
   EXPECT_EQ(text_of(sample), "13:46:42.000  127.0.0.1:80           GET /\\x1b[2J HTTP/1.1\n");
 }

@@ -145,6 +145,15 @@ TEST_F(TcpAnalysisTest, AcknowledgedWithoutHavingBeenSeen) {
   EXPECT_EQ(capture.server(501, 401), kAckLostSegment);
 }
 
+// As tshark has it.
+TEST_F(TcpAnalysisTest, AcknowledgedUnseenAmongDuplicates) {
+  capture.client(1, 501);
+  EXPECT_EQ(capture.last().duplicate_acks, 1u);
+  EXPECT_EQ(capture.server(501, 2), 0);
+  EXPECT_EQ(capture.client(1, 501), kDuplicateAck);
+  EXPECT_EQ(capture.last().duplicate_acks, 1u);
+}
+
 TEST_F(TcpAnalysisTest, KeepAlives) {
   capture.client(1, 501, 100);
   capture.server(501, 101);
@@ -160,8 +169,8 @@ TEST_F(TcpAnalysisTest, ZeroWindowProbes) {
   EXPECT_EQ(capture.client(101, 501, 1), kZeroWindowProbe);
   EXPECT_EQ(capture.server(501, 101, 0, kAck, 0), kZeroWindow);
   EXPECT_EQ(capture.client(101, 501, 1), kZeroWindowProbe);
-  EXPECT_EQ(capture.server(501, 102, 0, kAck, 50), kWindowUpdate) << "which took the probe's byte";
-  EXPECT_EQ(capture.client(102, 501, 50), 0);
+  EXPECT_EQ(capture.server(501, 101, 0, kAck, 50), kWindowUpdate);
+  EXPECT_EQ(capture.client(101, 501, 50), 0);
 }
 
 TEST_F(TcpAnalysisTest, AZeroWindowInAResetMeansNothing) {
