@@ -104,6 +104,27 @@ enum class CloseReason : std::uint8_t { kFin, kRst, kTimeout, kEvicted, kReused,
 enum class Teardown : std::uint8_t { kNone, kHalf, kFourWay, kThreeWay, kSimultaneous, kReset };
 enum class Side : std::uint8_t { kClient, kServer };
 
+// RFC 9293 section 3.3.2.
+enum class TcpState : std::uint8_t {
+  kClosed,
+  kListen,
+  kSynSent,
+  kSynReceived,
+  kEstablished,
+  kFinWait1,
+  kFinWait2,
+  kCloseWait,
+  kClosing,
+  kLastAck,
+  kTimeWait
+};
+
+struct TcpEndState {
+  TcpState state = TcpState::kClosed;
+  bool certain = true;  // false: what the capture shows fits other states, too
+  friend bool operator==(const TcpEndState&, const TcpEndState&) = default;
+};
+
 // What one side announced in its SYN (RFC 9293 section 3.2, RFC 7323, RFC 2018).
 struct SynParameters {
   std::uint32_t isn = 0;
