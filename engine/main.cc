@@ -2,10 +2,12 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <string_view>
 
 #include "engine/console.h"
 #include "engine/exit_code.h"
 #include "engine/file_run.h"
+#include "engine/ladder_run.h"
 #include "engine/live_capture.h"
 #include "engine/options.h"
 #include "engine/signals.h"
@@ -20,7 +22,14 @@ absl::Status print(const std::string& text) {
   return absl::UnknownError("cannot write to standard output");
 }
 
+absl::Status run_ladder_command(int argc, const char* const* argv) {
+  absl::StatusOr<LadderCommandLine> line = parse_ladder_command_line(argc, argv);
+  if (!line.ok()) return line.status();
+  return line->print ? print(*line->print) : run_ladder(line->options);
+}
+
 absl::Status run(int argc, const char* const* argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "ladder") return run_ladder_command(argc - 1, argv + 1);
   absl::StatusOr<CommandLine> line = parse_command_line(argc, argv);
   if (!line.ok()) return line.status();
   if (line->print) return print(*line->print);

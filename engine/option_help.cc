@@ -13,7 +13,8 @@ constexpr std::string_view kAbout =
     "records: one a transaction, one for each step in the life of a TCP connection.\n"
     "\n"
     "Usage: tapline [-i IFACE]... [options]     capture live (CAP_NET_RAW and CAP_BPF, or root)\n"
-    "       tapline -r FILE [options]           read pcap or pcapng; needs no privilege\n";
+    "       tapline -r FILE [options]           read pcap or pcapng; needs no privilege\n"
+    "       tapline ladder -r FILE [options]    draw one connection as a time-sequence diagram\n";
 
 constexpr std::string_view kEpilogue =
     "\n"

@@ -15,7 +15,8 @@ namespace {
 
 bool is_terminal(const Writer& writer) { return isatty(writer.target().fd()) != 0; }
 
-// https://no-color.org: set and not empty means "no".
+}  // namespace
+
 bool colour_is_welcome() {
   const char* no_color = std::getenv("NO_COLOR");
   return no_color == nullptr || *no_color == '\0';
@@ -32,8 +33,6 @@ absl::StatusOr<Redaction> redaction_of(const Options& options, const Console& co
   redaction.add_query_names(options.redact_query);
   return redaction;
 }
-
-}  // namespace
 
 absl::StatusOr<Output> Output::open(const Options& options, SlowSink slow_sink, const Console& console) {
   absl::StatusOr<Redaction> redaction = redaction_of(options, console);

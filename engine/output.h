@@ -15,6 +15,12 @@
 
 namespace tapline {
 
+// What is to be hidden, and how; reads the key. kInvalidArgument for a file that holds none.
+absl::StatusOr<Redaction> redaction_of(const Options& options, const Console& console);
+
+// https://no-color.org: NO_COLOR set and not empty means "no".
+bool colour_is_welcome();
+
 // One writing thread's way to the sink.
 struct OutputChannel {
   LineBuffers* lines;  // the writer's
