@@ -18,7 +18,7 @@ struct LineBuffer {
   char* data = nullptr;
   std::size_t capacity = 0;  // bytes at `data`
   std::size_t size = 0;      // bytes of whole lines; set when it is handed over
-  std::uint32_t lines = 0;   // '\n's in them
+  std::uint32_t lines = 0;   // of them that count
   // What the buffer falls back to once a line longer than that has been written from `large`.
   char* home = nullptr;
   std::size_t home_capacity = 0;

@@ -43,25 +43,25 @@ LineBuffers::LineBuffers(const LineBufferOptions& options, Doorbell& writer)
   park();
 }
 
-void LineBuffers::end_line() {
+void LineBuffers::end(std::uint32_t counted) {
   if (current_ == &scratch_) {
-    add_one(lost_);
+    if (counted > 0) add_one(lost_);
     park();  // so that the next line asks for a buffer again
     return;
   }
-  ++current_->lines;
+  current_->lines += counted;
   line_start_ = position_;
   if (current_->large != nullptr) hand_over();  // to have its memory freed soon
 }
 
 void LineBuffers::flush() {
   assert(position_ == line_start_);
-  if (current_ != &scratch_ && current_->lines > 0) hand_over();
+  if (current_ != &scratch_ && holds_lines()) hand_over();
 }
 
 void LineBuffers::flush_if_older(std::int64_t now_ns) {
   assert(position_ == line_start_);
-  if (current_ == &scratch_ || current_->lines == 0) return;
+  if (current_ == &scratch_ || !holds_lines()) return;
   if (pending_since_ == 0) {
     pending_since_ = now_ns;
   } else if (now_ns - pending_since_ >= options_.max_age_ns && exchange_.waiting() == 0) {
@@ -73,7 +73,7 @@ void LineBuffers::make_room(std::size_t n) {
   const auto partial = static_cast<std::size_t>(position_ - line_start_);
   // A lost line stays where it is, and so does a line that has a buffer for itself: only more memory helps
   // it.
-  const bool stays = current_ == &scratch_ ? partial > 0 : current_->lines == 0;
+  const bool stays = current_ == &scratch_ ? partial > 0 : !holds_lines();
   if (!stays) {
     if (current_ != &scratch_) {
       // The partial line goes to the next buffer by way of the scratch buffer: once handed over, the old one

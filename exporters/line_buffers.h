@@ -30,9 +30,10 @@ struct LineBufferOptions {
   std::int64_t max_age_ns = 50'000'000;
 };
 
-// The LineOutput of a worker. Used by that worker's thread alone, but for the counters. All memory is
-// allocated by the constructor, but for lines longer than a buffer: such a line gets memory of its own, which
-// is freed once it has been written. Memory is bounded by `buffers` times the longest line.
+// The LineOutput of a worker. A line is what a sink takes whole or not at all: a record and its '\n', or a
+// block of a capture file. Used by that worker's thread alone, but for the counters. All memory is allocated
+// by the constructor, but for lines longer than a buffer: such a line gets memory of its own, which is freed
+// once it has been written. Memory is bounded by `buffers` times the longest line.
 //
 // What the worker's loop must do: call flush_if_older() at least every 50 ms, flush() before it waits for
 // input without a limit of time (a pipe as input file), and flush() at the end.
@@ -44,7 +45,11 @@ class LineBuffers final : public LineOutput {
   LineBuffers(const LineBuffers&) = delete;
   LineBuffers& operator=(const LineBuffers&) = delete;
 
-  void end_line() override;
+  void end_line() override { end(1); }
+  // Ends a line that no counter knows of: what describes a file, beside what it is there for.
+  void end_uncounted() { end(0); }
+  // After need(): no buffer was free, and whatever is written into this line is lost with it.
+  bool loses_line() const { return current_ == &scratch_; }
 
   // Hands over what there is. REQUIRES: no line is begun.
   void flush();
@@ -70,6 +75,8 @@ class LineBuffers final : public LineOutput {
   };
 
   void make_room(std::size_t n) override;
+  void end(std::uint32_t counted);
+  bool holds_lines() const { return line_start_ != current_->data; }
   void reserve(LineBuffer& buffer, std::size_t bytes, std::size_t keep);
   LineBuffer* take_empty();
   void hand_over();

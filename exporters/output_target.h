@@ -7,10 +7,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "exporters/file_descriptor.h"
+#include "exporters/record_framing.h"
 
 namespace tapline {
 
-// An open place to write lines to.
+// An open place to write records to.
 //
 // `-` is standard output: a descriptor of our own for the same open file, so that fd 1 itself stays as it is.
 // `file:PATH` appends, like any log: what an earlier run wrote is never destroyed (`-o - > PATH` is how to
@@ -25,15 +26,19 @@ class OutputTarget {
   static absl::StatusOr<OutputTarget> open(std::string_view sink);
 
   // For a descriptor that is open already; `name` is for messages.
-  OutputTarget(FileDescriptor fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {}
+  OutputTarget(FileDescriptor fd, std::string name, Framing framing = Framing::kLines)
+      : fd_(std::move(fd)), name_(std::move(name)), framing_(framing) {}
 
   int fd() const { return fd_.get(); }
   // As a person would call it: "standard output", or the path.
   const std::string& name() const { return name_; }
+  // What is written to it consists of such records.
+  Framing framing() const { return framing_; }
 
  private:
   FileDescriptor fd_;
   std::string name_;
+  Framing framing_;
 };
 
 // Checks the form of `sink` and opens nothing: for the command line, before anything else is done.

@@ -27,7 +27,8 @@ void enlarge(int pipe) {
 
 }  // namespace
 
-StreamBackend::StreamBackend(int fd, int stop_fd) : fd_(fd), stop_fd_(stop_fd) {
+StreamBackend::StreamBackend(int fd, Framing framing, int stop_fd)
+    : fd_(fd), framing_(framing), stop_fd_(stop_fd) {
   struct stat info {};
   if (::fstat(fd, &info) != 0) return;  // the first write will say why
   regular_ = S_ISREG(info.st_mode);
@@ -93,7 +94,7 @@ bool StreamBackend::wait_for_room() {
 WriteResult StreamBackend::failed(std::string_view lines, std::size_t written, int error) {
   if (regular_) {
     const off_t end = ::lseek(fd_, 0, SEEK_CUR);
-    const std::size_t whole = whole_lines(lines, written);
+    const std::size_t whole = whole_records(framing_, lines, written).bytes;
     if (end >= 0 && cut_file(fd_, end - static_cast<off_t>(written - whole), end)) written = whole;
   }
   if (mode_ == Mode::kSocket && error == ECONNRESET) error = EPIPE;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "exporters/file_descriptor.h"
+#include "exporters/record_framing.h"
 #include "exporters/write_backend.h"
 
 namespace tapline {
@@ -24,7 +25,7 @@ namespace tapline {
 class StreamBackend final : public WriteBackend {
  public:
   // Both descriptors must outlive the object.
-  StreamBackend(int fd, int stop_fd);
+  StreamBackend(int fd, Framing framing, int stop_fd);
 
   std::string_view name() const override {
     return mode_ == Mode::kPieces ? "write in small pieces" : "write";
@@ -42,6 +43,7 @@ class StreamBackend final : public WriteBackend {
   WriteResult failed(std::string_view lines, std::size_t written, int error);
 
   int fd_;
+  const Framing framing_;
   const int stop_fd_;
   int hangup_fd_ = -1;
   FileDescriptor reopened_;

@@ -17,13 +17,13 @@ constexpr unsigned kDepth = 16;
 
 }  // namespace
 
-std::unique_ptr<WriteBackend> UringBackend::create(int fd) {
-  std::unique_ptr<UringBackend> backend(new UringBackend(fd));
+std::unique_ptr<WriteBackend> UringBackend::create(int fd, Framing framing) {
+  std::unique_ptr<UringBackend> backend(new UringBackend(fd, framing));
   if (!backend->set_up()) return nullptr;
   return backend;
 }
 
-UringBackend::UringBackend(int fd) : fd_(fd), slots_(kDepth) {
+UringBackend::UringBackend(int fd, Framing framing) : fd_(fd), framing_(framing), slots_(kDepth) {
   struct stat info {};
   if (::fstat(fd, &info) == 0) initial_size_ = info.st_size;
 }
@@ -126,13 +126,13 @@ void UringBackend::fail_all(int error) {
 }
 
 // A write has failed for good. Those behind it may have been done: that would leave a hole, and the beginning
-// of a line before it.
+// of a record before it.
 void UringBackend::give_up_from(Slot& failed) {
   failed_ = true;
   for (std::size_t n = 1; n < in_flight_; ++n) {
     while (!nth(n).done) reap();
   }
-  const std::size_t whole = whole_lines(failed.lines, failed.written);
+  const std::size_t whole = whole_records(framing_, failed.lines, failed.written).bytes;
   const Slot& last = nth(in_flight_ - 1);
   if (failed.offset < 0 || last.offset < 0) return;
   const off_t keep_end = failed.offset + static_cast<off_t>(whole);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "exporters/record_framing.h"
 #include "exporters/write_backend.h"
 
 namespace tapline {
@@ -21,7 +22,7 @@ class UringBackend final : public WriteBackend {
  public:
   // Null when the system refuses io_uring (EPERM in containers and by sysctl, ENOSYS, ENOMEM), or is too old.
   // `fd` must outlive the object. REQUIRES: fd is a regular file without O_APPEND, which knows no offsets.
-  static std::unique_ptr<WriteBackend> create(int fd);
+  static std::unique_ptr<WriteBackend> create(int fd, Framing framing);
   ~UringBackend() override;
   UringBackend(const UringBackend&) = delete;
   UringBackend& operator=(const UringBackend&) = delete;
@@ -40,7 +41,7 @@ class UringBackend final : public WriteBackend {
     bool done = false;
   };
 
-  explicit UringBackend(int fd);
+  UringBackend(int fd, Framing framing);
   bool set_up();
   void prepare(Slot& slot);
   void reap();
@@ -52,6 +53,7 @@ class UringBackend final : public WriteBackend {
   io_uring ring_{};
   bool ring_open_ = false;
   const int fd_;
+  const Framing framing_;
   off_t initial_size_ = 0;
   std::vector<Slot> slots_;  // a ring: in_flight_ of them from oldest_ on
   std::size_t oldest_ = 0;

@@ -17,14 +17,9 @@ std::unique_ptr<WriteBackend> make_write_backend(const OutputTarget& target, int
   const int flags = ::fcntl(target.fd(), F_GETFL);
   const bool append = flags < 0 || (flags & O_APPEND) != 0;
   if (regular && !append && uring == UseUring::kIfAllowed) {
-    if (auto backend = UringBackend::create(target.fd())) return backend;
+    if (auto backend = UringBackend::create(target.fd(), target.framing())) return backend;
   }
-  return std::make_unique<StreamBackend>(target.fd(), stop_fd);
-}
-
-std::size_t whole_lines(std::string_view lines, std::size_t bytes) {
-  const std::size_t newline = lines.substr(0, bytes).rfind('\n');
-  return newline == std::string_view::npos ? 0 : newline + 1;
+  return std::make_unique<StreamBackend>(target.fd(), target.framing(), stop_fd);
 }
 
 bool cut_file(int fd, off_t keep_end, off_t our_end) {

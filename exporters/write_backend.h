@@ -29,7 +29,7 @@ class WriteBackend {
   virtual std::string_view name() const = 0;
 
   virtual bool has_room() const = 0;
-  // `lines`, whole lines, must stay as they are until their result is there. REQUIRES: has_room().
+  // `lines`, whole records, must stay as they are until their result is there. REQUIRES: has_room().
   virtual void submit(std::string_view lines) = 0;
   // Waits for the result of what was submitted first among that without result. REQUIRES: there is some.
   virtual WriteResult wait_oldest() = 0;
@@ -46,13 +46,10 @@ enum class UseUring : bool { kNo, kIfAllowed };
 // must give up. `target` must outlive the result.
 std::unique_ptr<WriteBackend> make_write_backend(const OutputTarget& target, int stop_fd, UseUring uring);
 
-// Bytes of `lines` up to and with the last '\n' among the first `bytes`.
-std::size_t whole_lines(std::string_view lines, std::size_t bytes);
-
 // After a write that failed half-way: cuts the regular file `fd` at `keep_end`, to take away the beginning of
-// a line and whatever was written beyond, and moves the file position there. Does nothing unless all between
-// keep_end and the end of the file is ours: the file position is still `our_end`, and the file ends there or
-// before. True when the file was cut.
+// a record and whatever was written beyond, and moves the file position there. Does nothing unless all
+// between keep_end and the end of the file is ours: the file position is still `our_end`, and the file ends
+// there or before. True when the file was cut.
 bool cut_file(int fd, off_t keep_end, off_t our_end);
 
 }  // namespace tapline

@@ -174,8 +174,8 @@ void Writer::settle_oldest() {
   in_flight_.pop_front();
   std::uint64_t lines = done.buffer->lines;
   if (result.error != 0) {
-    const char* data = done.buffer->data;
-    lines = static_cast<std::uint64_t>(std::count(data, data + result.bytes, '\n'));
+    const std::string_view all(done.buffer->data, done.buffer->size);
+    lines = whole_records(target_.framing(), all, result.bytes).count;
     add(lost_, done.buffer->lines - lines);
     fail(result.error);
   }

@@ -264,5 +264,44 @@ TEST_F(LineBuffersTest, BuffersStartOnPagesOfTheirOwn) {
   }
 }
 
+// What stands before the first line that counts goes out with it, or alone, whole as any line.
+TEST_F(LineBuffersTest, LinesThatDoNotCountAreLinesAllTheSame) {
+  make(SlowSink::kDrop, 64, 2);
+  const auto describe = [&](std::size_t size) {
+    std::memset(out_->need(size), 'd', size);
+    out_->advance(out_->need(0) + size);
+    out_->end_uncounted();
+  };
+  describe(10);
+  out_->flush();
+  LineBuffer* buffer = out_->exchange().take_full();
+  ASSERT_NE(buffer, nullptr);
+  EXPECT_EQ(buffer->lines, 0u);
+  EXPECT_EQ(buffer->size, 10u);
+  out_->exchange().give_back(buffer);
+
+  describe(10);
+  write_line(*out_, std::string(60, 'l'));  // needs the next buffer
+  buffer = out_->exchange().take_full();
+  ASSERT_NE(buffer, nullptr);
+  EXPECT_EQ(buffer->lines, 0u);
+  EXPECT_EQ(std::string_view(buffer->data, buffer->size), "dddddddddd");
+  out_->flush_if_older(1);
+  out_->flush_if_older(100);
+  LineBuffer* next = out_->exchange().take_full();
+  ASSERT_NE(next, nullptr);
+  EXPECT_EQ(next->lines, 1u);
+
+  out_->need(10);
+  EXPECT_TRUE(out_->loses_line()) << "both buffers are away";
+  describe(10);
+  EXPECT_EQ(out_->lost_lines(), 0u);
+  write_line(*out_, "lost");
+  EXPECT_EQ(out_->lost_lines(), 1u);
+  out_->exchange().give_back(next);
+  out_->need(10);
+  EXPECT_FALSE(out_->loses_line());
+}
+
 }  // namespace
 }  // namespace tapline
