@@ -62,6 +62,8 @@ class CaptureFile {
 
   // By Packet::interface; "" for one without a name. Grows while reading, names stay what they are.
   const std::vector<std::string>& interface_names() const { return interface_names_; }
+  // As many, of what begins the frames of each.
+  const std::vector<LinkType>& interface_links() const { return interface_links_; }
 
  protected:
   explicit CaptureFile(ByteWindow window) : window_(std::move(window)) {}
@@ -86,6 +88,7 @@ class CaptureFile {
   bool done_ = false;
   absl::Status status_;
   std::vector<std::string> interface_names_;
+  std::vector<LinkType> interface_links_;
 
  private:
   bool reach_by_waiting(std::size_t size);

@@ -15,6 +15,7 @@
 #include "engine/byte_source.h"
 #include "engine/capture_file.h"
 #include "engine/clocks.h"
+#include "engine/frame_file.h"
 #include "engine/output.h"
 #include "engine/privileges.h"
 #include "engine/run_control.h"
@@ -39,11 +40,12 @@ struct FileBounds {
 class FileWorker {
  public:
   FileWorker(FileBounds bounds, std::unique_ptr<ByteSource> source, const FlowOptions& flow_options,
-             Output& output, RunControl& control)
+             Output& output, FrameChannel* frames, RunControl& control)
       : bounds_(bounds),
         source_(std::move(source)),
+        frames_out_(frames),
         control_(control),
-        worker_(flow_options, output.add_channel(&interface_names_)) {}
+        worker_(flow_options, output.add_channel(&interface_names_), frames) {}
 
   const Worker& worker() const { return worker_; }
 
@@ -71,10 +73,7 @@ class FileWorker {
         complete_ = (*file)->status().ok();
         return (*file)->status();
       }
-      // The encoder looks into a copy that stays while the file goes; a file names its interfaces once.
-      if (const auto& names = (*file)->interface_names(); names.size() != interface_names_.size()) {
-        interface_names_ = names;
-      }
+      take_interfaces(**file);
       const std::size_t wanted = within_bounds({batch.data(), got});
       worker_.process({batch.data(), wanted});
       if (wanted < got || (bounds_.frames && frames_ == *bounds_.frames)) {
@@ -88,6 +87,18 @@ class FileWorker {
       }
     }
     return absl::OkStatus();
+  }
+
+  // The encoder looks into a copy that stays while the file goes; a file names its interfaces once.
+  void take_interfaces(const CaptureFile& file) {
+    const std::vector<std::string>& names = file.interface_names();
+    if (names.size() == described_) return;
+    interface_names_ = names;
+    for (; described_ < names.size(); ++described_) {
+      if (frames_out_ != nullptr) {
+        frames_out_->add_interface(names[described_], file.interface_links()[described_]);
+      }
+    }
   }
 
   // How many of the frames come before the bounds of the run.
@@ -108,9 +119,11 @@ class FileWorker {
 
   const FileBounds bounds_;
   std::unique_ptr<ByteSource> source_;
+  FrameChannel* const frames_out_;
   RunControl& control_;
   std::vector<std::string> interface_names_;
-  Worker worker_;  // after the names, which its encoder uses
+  std::size_t described_ = 0;  // of the interfaces
+  Worker worker_;              // after the names, which its encoder uses
   std::uint64_t frames_ = 0;
   std::int64_t first_time_ = 0;
   bool complete_ = false;  // all that was asked for was read
@@ -129,17 +142,13 @@ struct Input {
   std::vector<std::unique_ptr<ByteSource>> sources;
 };
 
-absl::StatusOr<Input> open_input(const std::string& path, unsigned workers, int stop_fd) {
-  absl::StatusOr<InputFile> file = InputFile::open(path, stop_fd);
-  if (!file.ok()) return file.status();
-  // What a file says is not to be trusted, and from here on nothing needs a privilege; no thread runs yet.
-  if (absl::Status status = drop_privileges(std::nullopt); !status.ok()) return status;
+absl::StatusOr<Input> share_input(InputFile file, unsigned workers) {
   Input input;
   if (workers == 1) {
-    input.sources.push_back(std::make_unique<FileSource>(*std::move(file)));
+    input.sources.push_back(std::make_unique<FileSource>(std::move(file)));
     return input;
   }
-  absl::StatusOr<std::unique_ptr<SharedBytes>> shared = SharedBytes::start(*std::move(file), workers);
+  absl::StatusOr<std::unique_ptr<SharedBytes>> shared = SharedBytes::start(std::move(file), workers);
   if (!shared.ok()) return shared.status();
   input.shared = *std::move(shared);
   for (unsigned i = 0; i < workers; ++i) input.sources.push_back(input.shared->take_consumer());
@@ -154,25 +163,41 @@ absl::Status run_file(const Options& options, Signals& signals, const Console& c
   if (!output.ok()) return output.status();
   absl::StatusOr<std::unique_ptr<RunControl>> control = RunControl::open(std::nullopt);
   if (!control.ok()) return control.status();
-  absl::StatusOr<Input> input = open_input(*options.read, workers, (*control)->stop_fd());
+  absl::StatusOr<InputFile> file = InputFile::open(*options.read, (*control)->stop_fd());
+  if (!file.ok()) return file.status();
+  // After the input: who mistypes that has not lost the file of the last run.
+  absl::StatusOr<std::unique_ptr<FrameFile>> frames = FrameFile::open(options, output->writer());
+  if (!frames.ok()) return frames.status();
+  // What a file says is not to be trusted, and from here on nothing needs a privilege; no thread runs yet.
+  if (absl::Status status = drop_privileges(std::nullopt); !status.ok()) return status;
+  absl::StatusOr<Input> input = share_input(*std::move(file), workers);
   if (!input.ok()) return input.status();
 
   FlowOptions flow_options = flow_options_of(options);
   flow_options.workers = workers;
   flow_options.number_connections = workers == 1;
   const FileBounds bounds{options.count, options.duration, delivers_slowly(*options.read)};
-  RunStats stats(/*live=*/false, options.output, output->writer(), output->add_channel(nullptr));
+  RunStats stats(/*live=*/false, options.output, output->writer(), output->add_channel(nullptr),
+                 frames->get());
+  // Every worker walks all frames: the first one alone saves them, in the order of the input.
+  FrameChannel* const frame_channel =
+      *frames != nullptr ? &(*frames)->add_channel(SlowSink::kBlock, options.ports) : nullptr;
   std::vector<std::unique_ptr<FileWorker>> file_workers;
   for (unsigned i = 0; i < workers; ++i) {
     flow_options.worker = i;
-    file_workers.push_back(
-        std::make_unique<FileWorker>(bounds, std::move(input->sources[i]), flow_options, *output, **control));
+    file_workers.push_back(std::make_unique<FileWorker>(bounds, std::move(input->sources[i]), flow_options,
+                                                        *output, i == 0 ? frame_channel : nullptr,
+                                                        **control));
     stats.add_worker(file_workers.back()->worker());
   }
   if (absl::Status status = output->writer().start(); !status.ok()) return status;
+  if (*frames != nullptr) {
+    if (absl::Status status = (*frames)->start(section_of_a_copy(), {}); !status.ok()) return status;
+  }
 
-  const SupervisorOptions supervision{workers, std::nullopt, stats_interval_of(options)};
-  Supervisor supervisor(supervision, signals, **control, *output, stats);
+  const SupervisorOptions supervision{workers, std::nullopt, stats_interval_of(options),
+                                      /*ends_with_frame_reader=*/false};
+  Supervisor supervisor(supervision, signals, **control, *output, frames->get(), stats, console);
   WorkerThreads threads;
   for (const auto& worker : file_workers) threads.start([&worker] { worker->run(); });
   supervisor.wait_for_workers();

@@ -12,6 +12,7 @@
 
 #include "bpf/port_filter.h"
 #include "engine/clocks.h"
+#include "engine/frame_file.h"
 #include "engine/interfaces.h"
 #include "engine/live_worker.h"
 #include "engine/output.h"
@@ -117,6 +118,32 @@ absl::StatusOr<std::vector<std::vector<LiveWorker::Source>>> open_rings(
   return rings;
 }
 
+absl::Status start_frames(FrameFile& frames, const std::vector<Interface>& interfaces) {
+  std::vector<FrameFile::Interface> described;
+  for (const Interface& interface : interfaces) {
+    // Other kinds were refused when their rings were opened.
+    described.push_back({interface.name, link_type(interface).value_or(LinkType::kEthernet)});
+  }
+  return frames.start(section_of_this_host(), described);
+}
+
+// Of each interface, over the rings of all workers. REQUIRES: the workers have ended.
+std::vector<InterfaceStatistics> statistics_of(const std::vector<std::unique_ptr<LiveWorker>>& workers,
+                                               std::size_t interfaces, std::int64_t start) {
+  const std::int64_t end = wall_now();
+  std::vector<InterfaceStatistics> statistics;
+  for (std::size_t i = 0; i < interfaces; ++i) {
+    std::uint64_t accepted = 0, dropped = 0;
+    for (const auto& worker : workers) {
+      accepted += worker->statistics_of(i).packets;
+      dropped += worker->statistics_of(i).drops;
+    }
+    statistics.push_back(
+        {.start = start, .end = end, .accepted = accepted, .dropped = dropped, .saved = std::nullopt});
+  }
+  return statistics;
+}
+
 std::string capturing_on(const std::vector<std::string>& interfaces, const Options& options,
                          unsigned workers) {
   std::string text = "capturing on ";
@@ -148,13 +175,17 @@ absl::Status run_live(const Options& options, Signals& signals, const Console& c
   filter->set_ports(options.ports.words);
   auto rings = open_rings(options, *interfaces, workers, *filter, console);
   if (!rings.ok()) return rings.status();
+  // After all else that can fail: a file of an earlier run is not emptied for nothing.
+  absl::StatusOr<std::unique_ptr<FrameFile>> frames = FrameFile::open(options, output->writer());
+  if (!frames.ok()) return frames.status();
   if (absl::Status status = drop_privileges(*user); !status.ok()) return status;
 
   FlowOptions flow_options = flow_options_of(options);
   flow_options.hash_seed = secret();
   std::vector<std::string> names;
   for (const Interface& interface : *interfaces) names.push_back(interface.name);
-  RunStats stats(/*live=*/true, options.output, output->writer(), output->add_channel(nullptr));
+  RunStats stats(/*live=*/true, options.output, output->writer(), output->add_channel(nullptr),
+                 frames->get());
   std::vector<std::unique_ptr<LiveWorker>> live_workers;
   for (unsigned i = 0; i < workers; ++i) {
     LiveWorkerOptions worker_options;
@@ -162,20 +193,29 @@ absl::Status run_live(const Options& options, Signals& signals, const Console& c
     worker_options.number_frames = workers == 1;
     worker_options.reports = i == 0;
     worker_options.block_timeout = std::int64_t{options.ring.block_timeout_ms} * 1'000'000;
+    FrameChannel* const frame_channel =
+        *frames != nullptr ? &(*frames)->add_channel(SlowSink::kDrop, std::nullopt) : nullptr;
     live_workers.push_back(std::make_unique<LiveWorker>(worker_options, std::move((*rings)[i]), flow_options,
-                                                        output->add_channel(&names), **control, console));
+                                                        output->add_channel(&names), frame_channel, **control,
+                                                        console));
     stats.add_worker(live_workers.back()->worker());
   }
   if (absl::Status status = output->writer().start(); !status.ok()) return status;
-  Supervisor supervisor({workers, options.duration, stats_interval_of(options)}, signals, **control, *output,
-                        stats);
+  if (*frames != nullptr) {
+    if (absl::Status status = start_frames(**frames, *interfaces); !status.ok()) return status;
+  }
+  const SupervisorOptions supervision{workers, options.duration, stats_interval_of(options),
+                                      /*ends_with_frame_reader=*/true};
+  Supervisor supervisor(supervision, signals, **control, *output, frames->get(), stats, console);
   WorkerThreads threads;
   for (const auto& worker : live_workers) threads.start([&worker] { worker->run(); });
+  const std::int64_t start = wall_now();
   filter->set_open(true);
   stats.begin();
   console.say(capturing_on(names, options, workers));
   supervisor.wait_for_workers();
   threads.join();
+  if (*frames != nullptr) (*frames)->set_statistics(statistics_of(live_workers, names.size(), start));
   const absl::Status status = supervisor.finish();
   console.say(closing_summary(stats.totals()));
   return status;

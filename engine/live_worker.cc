@@ -24,9 +24,12 @@ constexpr std::int64_t kStatisticsRound = 100 * kMillisecond;
 }  // namespace
 
 LiveWorker::LiveWorker(LiveWorkerOptions options, std::vector<Source> sources,
-                       const FlowOptions& flow_options, OutputChannel channel, RunControl& control,
-                       const Console& console)
-    : options_(options), control_(control), console_(console), worker_(flow_options, std::move(channel)) {
+                       const FlowOptions& flow_options, OutputChannel channel, FrameChannel* frames,
+                       RunControl& control, const Console& console)
+    : options_(options),
+      control_(control),
+      console_(console),
+      worker_(flow_options, std::move(channel), frames) {
   for (Source& source : sources) {
     fds_.push_back({.fd = source.ring.fd(), .events = POLLIN | POLLERR, .revents = 0});
     inputs_.push_back({.source = std::move(source), .lost_since = std::nullopt});

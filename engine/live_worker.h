@@ -33,9 +33,12 @@ class LiveWorker {
   };
 
   LiveWorker(LiveWorkerOptions options, std::vector<Source> sources, const FlowOptions& flow_options,
-             OutputChannel channel, RunControl& control, const Console& console);
+             OutputChannel channel, FrameChannel* frames, RunControl& control, const Console& console);
 
   const Worker& worker() const { return worker_; }
+
+  // Of the ring of source `i`. REQUIRES: run() has returned.
+  const RingStatistics& statistics_of(std::size_t i) const { return inputs_[i].source.ring.statistics(); }
 
   // The thread's body. Ends when the run is stopped, or when no interface is left to capture on: a failure.
   void run();

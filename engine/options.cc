@@ -77,6 +77,12 @@ absl::Status set_read(const std::string& value, Options& options) {
   return absl::OkStatus();
 }
 
+absl::Status set_write(const std::string& value, Options& options) {
+  if (value.empty()) return wrong("a file to save frames in needs a name ('-' is standard output)");
+  options.write = value;
+  return absl::OkStatus();
+}
+
 absl::Status add_ports(const std::string& value, Options& options) {
   absl::StatusOr<PortSet> ports = parse_ports(value);
   if (!ports.ok()) return ports.status();
@@ -245,6 +251,10 @@ constexpr std::array kValueOptions = {
     ValueOption{{"-o,--output", "SINK", kOutput,
                  "- (standard output), or file:PATH, to which is appended\n(default: -)"},
                 set_output},
+    ValueOption{{"-w,--write", "FILE", kOutput,
+                 "also save the frames themselves, as pcapng ('-': standard output,\n"
+                 "with records to an -o file:PATH); nothing in them is redacted"},
+                set_write},
     ValueOption{{"-f,--format", "NAME", kOutput,
                  "ecs: JSON lines; text: a short line a record, for a person\n"
                  "(default: ecs; text when standard output is a terminal)"},
@@ -349,6 +359,9 @@ absl::Status check_together(Options& options) {
   }
   if (options.read && options.user)
     return wrong("--user is for live capture; reading a file needs no privilege");
+  if (options.write == "-" && options.output == "-") {
+    return wrong("-w - and -o - cannot share standard output; send the records elsewhere: -o file:PATH");
+  }
   if (!options.redact && options.redact_key) {
     return wrong("--no-redact and --redact-key exclude each other: show secrets, or hash them");
   }

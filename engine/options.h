@@ -23,6 +23,7 @@ enum class Format { kEcs, kText };
 struct Options {
   std::vector<std::string> interfaces;  // live; empty: the default route's
   std::optional<std::string> read;      // a capture file, "-": standard input
+  std::optional<std::string> write;     // where to save frames, "-": standard output
   PortSet ports;
   std::string ports_text;  // as it was given
   std::string output = "-";

@@ -92,6 +92,8 @@ class PacketRing {
   // Adds up what the kernel counted since the last call. Nobody else may read PACKET_STATISTICS of this
   // socket: reading resets them.
   const RingStatistics& read_statistics();
+  // As of the last call of that.
+  const RingStatistics& statistics() const { return statistics_; }
 
   // OK while frames can come. kUnavailable: the interface went down since the last call; frames come again
   // when it is up again. kNotFound: it is gone (deleted, or moved to another network namespace) for good.

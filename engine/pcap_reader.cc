@@ -70,6 +70,7 @@ absl::Status PcapReader::read_file_header() {
   lengths_exchanged_ = minor < 3;
   lengths_perhaps_exchanged_ = minor == 3;
   link_ = link_type_of(load32(header + 20));
+  interface_links_.push_back(link_);
   window_.consume(kFileHeaderSize);
   return absl::OkStatus();
 }

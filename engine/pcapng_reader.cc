@@ -117,6 +117,7 @@ PcapngReader::Step PcapngReader::take_interface(std::uint32_t size, std::size_t 
   }
   interfaces_.push_back(interface);
   interface_names_.push_back(std::move(name));
+  interface_links_.push_back(interface.link);
   window_.consume(size);
   return Step::kOther;
 }

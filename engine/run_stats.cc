@@ -1,8 +1,6 @@
 #include "engine/run_stats.h"
 
 #include <algorithm>
-#include <array>
-#include <span>
 #include <utility>
 
 #include "engine/clocks.h"
@@ -32,8 +30,9 @@ void add(const FlowCounters& from, FlowCounters& to) {
 
 }  // namespace
 
-RunStats::RunStats(bool live, std::string sink, const Writer& writer, OutputChannel channel)
-    : live_(live), sink_(std::move(sink)), writer_(writer), channel_(std::move(channel)) {}
+RunStats::RunStats(bool live, std::string sink, const Writer& writer, OutputChannel channel,
+                   const FrameFile* frames)
+    : live_(live), sink_(std::move(sink)), writer_(writer), channel_(std::move(channel)), frames_(frames) {}
 
 void RunStats::begin() { start_ = monotonic_now(); }
 
@@ -66,17 +65,22 @@ StatsCounts RunStats::counts(const WorkerFigures& figures) const {
   return counts;
 }
 
+SinkCounts RunStats::counts(std::string_view name, const Writer& writer) {
+  const SinkCounters sink = writer.counters();
+  return {.name = name,
+          .lines = sink.lines,
+          .bytes = sink.bytes,
+          .lost = sink.lost,
+          .waiting = sink.waiting,
+          .spilled = {},
+          .reconnects = {}};
+}
+
 void RunStats::write_record() {
   std::vector<StatsCounts> workers;
   for (const Worker* worker : workers_) workers.push_back(counts(worker->figures()));
-  const SinkCounters sink = writer_.counters();
-  const std::array sinks = {SinkCounts{.name = sink_,
-                                       .lines = sink.lines,
-                                       .bytes = sink.bytes,
-                                       .lost = sink.lost,
-                                       .waiting = sink.waiting,
-                                       .spilled = {},
-                                       .reconnects = {}}};
+  std::vector<SinkCounts> sinks = {counts(sink_, writer_)};
+  if (frames_ != nullptr) sinks.push_back(counts("write", frames_->writer()));
   StatsRecord record;
   record.time = wall_now();
   record.total = counts(sum());
@@ -96,6 +100,10 @@ RunTotals RunStats::totals() const {
   const SinkCounters sink = writer_.counters();
   totals.records = sink.lines;
   totals.lost = sink.lost;
+  if (frames_ != nullptr) {
+    const SinkCounters frames = frames_->writer().counters();
+    totals.saved = SavedFrames{frames.lines, frames.lost, frames_->writer().target().name()};
+  }
   return totals;
 }
 

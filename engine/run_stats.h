@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "engine/frame_file.h"
 #include "engine/output.h"
 #include "engine/summary.h"
 #include "engine/worker.h"
@@ -16,8 +18,8 @@ namespace tapline {
 // Used by one thread. It has a channel of its own, so that a record can be written while no worker moves.
 class RunStats {
  public:
-  // `sink` is the name the user gave it. All must outlive the object.
-  RunStats(bool live, std::string sink, const Writer& writer, OutputChannel channel);
+  // `sink` is the name the user gave it; `frames` may be null. All must outlive the object.
+  RunStats(bool live, std::string sink, const Writer& writer, OutputChannel channel, const FrameFile* frames);
 
   void add_worker(const Worker& worker) { workers_.push_back(&worker); }
 
@@ -36,11 +38,13 @@ class RunStats {
  private:
   WorkerFigures sum() const;
   StatsCounts counts(const WorkerFigures& figures) const;
+  static SinkCounts counts(std::string_view name, const Writer& writer);
 
   const bool live_;
   const std::string sink_;
   const Writer& writer_;
   OutputChannel channel_;
+  const FrameFile* const frames_;
   std::vector<const Worker*> workers_;
   std::int64_t start_ = 0;  // monotonic
   std::optional<StatsCounts> previous_;

@@ -45,6 +45,9 @@ std::string closing_summary(const RunTotals& totals) {
   text += "\n" + count_of(flows.opened, "connection", "connections") + ", " +
           count_of(flows.transactions, "transaction", "transactions") + ", " +
           count_of(totals.records, "record", "records");
+  if (totals.saved) {
+    text += "\n" + count_of(totals.saved->frames, "frame", "frames") + " saved to " + totals.saved->file;
+  }
   const auto add = [&text](const std::string& line) {
     if (!line.empty()) text += "\n" + line;
   };
@@ -56,6 +59,10 @@ std::string closing_summary(const RunTotals& totals) {
   if (totals.lost > 0) {
     add(count_of(totals.lost, "record was", "records were") +
         " lost because the output did not keep up; write to a file, or ask for fewer --records");
+  }
+  if (totals.saved && totals.saved->lost > 0) {
+    add(count_of(totals.saved->lost, "frame was", "frames were") + " not saved because " +
+        totals.saved->file + " did not take them in time; write to a faster disk");
   }
   if (flows.cut > 0) {
     add(count_of(flows.cut, "frame was", "frames were") + " cut short when captured (" +

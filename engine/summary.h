@@ -10,12 +10,20 @@
 
 namespace tapline {
 
+// What --write did.
+struct SavedFrames {
+  std::uint64_t frames = 0;
+  std::uint64_t lost = 0;  // frames that the file could not take
+  std::string file;
+};
+
 struct RunTotals {
   std::int64_t duration = 0;            // ns; live: of the run, from a file: from its first to its last frame
   FlowCounters flows;                   // over all workers
   std::optional<RingStatistics> rings;  // live, over all rings
   std::uint64_t records = 0;            // lines written
   std::uint64_t lost = 0;               // lines that the sink could not take
+  std::optional<SavedFrames> saved;     // with --write
 };
 
 // Lines separated by '\n', without one at the end: two of figures, and one for each loss or bound that bit,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <string>
 
 #include "engine/clocks.h"
 
@@ -18,8 +19,14 @@ constexpr std::int64_t kRound = 50'000'000;
 }  // namespace
 
 Supervisor::Supervisor(SupervisorOptions options, Signals& signals, RunControl& control, Output& output,
-                       RunStats& stats)
-    : options_(options), signals_(signals), control_(control), output_(output), stats_(stats) {}
+                       FrameFile* frames, RunStats& stats, const Console& console)
+    : options_(options),
+      signals_(signals),
+      control_(control),
+      output_(output),
+      frames_(frames),
+      stats_(stats),
+      console_(console) {}
 
 void Supervisor::wait_for_workers() {
   const std::int64_t start = monotonic_now();
@@ -60,7 +67,7 @@ void Supervisor::wait(std::int64_t until) {
     if (!reader_gone_ && (fds[2].revents & (POLLERR | POLLHUP)) != 0) reader_gone_ = true;
   }
   take_signals();
-  look_at_sink();
+  look_at_sinks();
 }
 
 void Supervisor::take_signals() {
@@ -70,6 +77,7 @@ void Supervisor::take_signals() {
         if (control_.stopping()) {
           gave_up_ = true;
           output_.writer().stop_at_once();
+          if (frames_ != nullptr) frames_->writer().stop_at_once();
           control_.abandon();
         } else {
           control_.stop();
@@ -85,22 +93,40 @@ void Supervisor::take_signals() {
   }
 }
 
-void Supervisor::look_at_sink() {
+void Supervisor::look_at_sinks() {
   // There is nobody left to write for.
   if (reader_gone_ || output_.writer().state() != SinkState::kOpen) control_.abandon();
+  // Records go on without the frames.
+  if (frames_ == nullptr || frames_ended_ || frames_->writer().state() == SinkState::kOpen) return;
+  frames_ended_ = true;
+  if (frames_->writer().state() == SinkState::kFailed) {
+    console_.say("warning: " + std::string(frames_->writer().status().message()) +
+                 "; no more frames are saved");
+  } else if (frames_->writer().state() == SinkState::kReaderGone) {
+    console_.say("nobody reads the frames any more");
+    if (options_.ends_with_frame_reader) control_.stop();
+  }
 }
 
-// Until the sink has taken up what was handed over, so that the last stats record comes last and counts it.
-void Supervisor::drain() {
-  while (output_.writer().state() == SinkState::kOpen && output_.writer().counters().waiting > 0) {
+// Until the sink has taken up what was handed over, so that what sums it up comes last and counts it.
+void Supervisor::drain(const Writer& writer) {
+  while (writer.state() == SinkState::kOpen && writer.counters().waiting > 0) {
     wait(monotonic_now() + 1'000'000);
   }
 }
 
+void Supervisor::finish_frames() {
+  using namespace std::chrono_literals;
+  drain(frames_->writer());
+  if (frames_->writer().state() == SinkState::kOpen) frames_->write_statistics();
+  while (!frames_->writer().finish(20ms)) take_signals();
+}
+
 absl::Status Supervisor::finish() {
   using namespace std::chrono_literals;
+  if (frames_ != nullptr) finish_frames();
   if (options_.stats_interval) {
-    drain();
+    drain(output_.writer());
     stats_.write_record();
   }
   stats_.flush();
@@ -108,6 +134,7 @@ absl::Status Supervisor::finish() {
   while (!writer.finish(20ms)) take_signals();
   if (gave_up_) return absl::AbortedError("stopped before everything was written");
   if (writer.state() == SinkState::kFailed) return writer.status();
+  if (frames_ != nullptr && !frames_->writer().status().ok()) return frames_->writer().status();
   return control_.status();
 }
 

@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "engine/console.h"
+#include "engine/frame_file.h"
 #include "engine/output.h"
 #include "engine/run_control.h"
 #include "engine/run_stats.h"
@@ -17,6 +19,9 @@ struct SupervisorOptions {
   unsigned workers = 1;                        // that will say worker_ended
   std::optional<std::int64_t> run_time;        // ns by the wall clock; -d of a live run
   std::optional<std::int64_t> stats_interval;  // ns; present: stats records, one of them at the end
+  // Whether the run ends, as by a signal, when nobody reads the frames any more: a live one, which has no end
+  // of its own.
+  bool ends_with_frame_reader = false;
 };
 
 // The first SIGINT or SIGTERM stops the workers, which write what is open; a second one gives up what is not
@@ -24,31 +29,35 @@ struct SupervisorOptions {
 // that waits for a slow reader could not take the second signal.
 class Supervisor {
  public:
-  // All must outlive the object.
+  // `frames` may be null. All must outlive the object.
   Supervisor(SupervisorOptions options, Signals& signals, RunControl& control, Output& output,
-             RunStats& stats);
+             FrameFile* frames, RunStats& stats, const Console& console);
 
   // Returns when all workers have ended, whatever the reason was.
   void wait_for_workers();
 
-  // Writes the last stats record, and waits until the sink has everything, however slow it is. The status of
-  // the whole run: that of the sink or of the first worker that failed. REQUIRES: the workers' threads are
-  // joined.
+  // Ends the file of frames, writes the last stats record, and waits until the sinks have everything, however
+  // slow they are. The status of the whole run: that of the sinks or of the first worker that failed.
+  // REQUIRES: the workers' threads are joined.
   absl::Status finish();
 
  private:
   void wait(std::int64_t until);
   void take_signals();
-  void look_at_sink();
-  void drain();
+  void look_at_sinks();
+  void drain(const Writer& writer);
+  void finish_frames();
 
   const SupervisorOptions options_;
   Signals& signals_;
   RunControl& control_;
   Output& output_;
+  FrameFile* const frames_;
   RunStats& stats_;
+  const Console& console_;
   std::optional<std::int64_t> end_time_, next_stats_;  // monotonic
   bool reader_gone_ = false;
+  bool frames_ended_ = false;  // their sink is dead, and that was told
   bool gave_up_ = false;
 };
 

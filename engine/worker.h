@@ -1,9 +1,11 @@
-// One worker's chain from frames to lines: analysis, encoder, buffers, and figures that others may read.
+// One worker's chain from frames to lines: analysis, encoder, buffers, and figures that others may read; and
+// on the way the copy of the frames that --write asks for.
 #pragma once
 
 #include <cstdint>
 #include <span>
 
+#include "engine/frame_file.h"
 #include "engine/output.h"
 #include "engine/packet_ring.h"
 #include "engine/published.h"
@@ -20,14 +22,16 @@ struct WorkerFigures {
 // Used by its own thread alone, but for figures().
 class Worker {
  public:
-  // Reserves all of its memory.
-  Worker(const FlowOptions& options, OutputChannel channel);
+  // Reserves all of its memory. `frames`: where to save what is processed, or null; it must outlive the
+  // worker.
+  Worker(const FlowOptions& options, OutputChannel channel, FrameChannel* frames);
 
   void process(std::span<const Packet> packets) {
     if (packets.empty()) return;
     if (!started_) figures_.first_time = packets.front().time_ns;
     started_ = true;
     figures_.last_time = packets.back().time_ns;
+    if (frames_ != nullptr) frames_->save(packets);
     processor_.process(packets);
   }
   void advance(std::int64_t time_ns) { processor_.advance(time_ns); }
@@ -36,10 +40,12 @@ class Worker {
   // To be called at least every 50 ms (LineBuffers says why), or flush() before a longer wait.
   void tick(std::int64_t monotonic_ns) {
     channel_.lines->flush_if_older(monotonic_ns);
+    if (frames_ != nullptr) frames_->tick(monotonic_ns);
     publish();
   }
   void flush() {
     channel_.lines->flush();
+    if (frames_ != nullptr) frames_->flush();
     publish();
   }
 
@@ -56,6 +62,7 @@ class Worker {
   }
 
   OutputChannel channel_;
+  FrameChannel* const frames_;
   FlowProcessor processor_;
   WorkerFigures figures_;
   bool started_ = false;  // a frame came

@@ -128,6 +128,10 @@ class Capture:
     def stop(self, number=signal.SIGINT):
         """Ends it and returns its exit status; records and errors are complete then."""
         self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self):
+        """As stop(), of a run that ends by itself."""
         try:
             code = self.process.wait(DEADLINE)
         except subprocess.TimeoutExpired:

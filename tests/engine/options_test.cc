@@ -32,6 +32,7 @@ TEST(Options, DefaultsAreThoseOfTheContract) {
   const Options options = accepted({});
   EXPECT_TRUE(options.interfaces.empty());
   EXPECT_FALSE(options.read);
+  EXPECT_FALSE(options.write);
   PortSet only_80;
   only_80.insert(80);
   EXPECT_EQ(options.ports, only_80);
@@ -190,6 +191,9 @@ TEST(Options, MessagesNameTheOptionAndWhatIsWrong) {
       {{"--redact-query", "token,"}, "--redact-query: '' is no name of a query parameter"},
       {{"--redact-query", "token=1"}, "'token=1' is no name"},
       {{"--redact-query", "token", "--no-redact"}, "--no-redact and --redact-query exclude each other"},
+      {{"-w", ""}, "needs a name"},
+      {{"-w", "a", "--write", "b"}, "given more than once"},
+      {{"-w", "-"}, "cannot share standard output; send the records elsewhere: -o file:PATH"},
       {{"-q", "-v"}, "-q and -v exclude each other"},
   };
   for (const Refused& refused : table) {
@@ -198,6 +202,16 @@ TEST(Options, MessagesNameTheOptionAndWhatIsWrong) {
     EXPECT_NE(refusal(refused.arguments).find(refused.says), std::string::npos)
         << "tapline" << command << "\nsaid: " << refusal(refused.arguments) << "\nwanted: " << refused.says;
   }
+}
+
+TEST(Options, FramesAreSavedBesideTheRecords) {
+  EXPECT_EQ(accepted({"-w", "out.pcapng"}).write, "out.pcapng");
+  const Options piped = accepted({"-r", "in.pcap", "--write", "-", "-o", "file:out.ndjson"});
+  EXPECT_EQ(piped.write, "-");
+  EXPECT_EQ(piped.output, "file:out.ndjson");
+  const absl::StatusOr<CommandLine> help = parse({"--help"});
+  ASSERT_TRUE(help.ok());
+  EXPECT_NE(help->print->find("nothing in them is redacted"), std::string::npos);
 }
 
 TEST(Options, HelpAndVersionArePrintedInsteadOfRunning) {

@@ -48,6 +48,15 @@ TEST(Summary, TellsDropsAndWhatHelps) {
   EXPECT_TRUE(says(totals, "dropped 1 frame (under 0.01 %)"));
 }
 
+TEST(Summary, TellsWhatWasSaved) {
+  RunTotals totals = good_run();
+  totals.saved = SavedFrames{.frames = 1'234'560, .lost = 0, .file = "out.pcapng"};
+  EXPECT_TRUE(says(totals, "records\n1,234,560 frames saved to out.pcapng"));
+  EXPECT_FALSE(says(totals, "not saved"));
+  totals.saved->lost = 7;
+  EXPECT_TRUE(says(totals, "7 frames were not saved because out.pcapng did not take them in time"));
+}
+
 TEST(Summary, TellsEachLossAndBoundOnce) {
   RunTotals totals = good_run();
   totals.lost = 7;
