@@ -10,25 +10,29 @@ std::uint32_t HoleList::append(std::uint32_t begin, std::uint32_t end) {
   return insert(count_, {begin, end, false});
 }
 
+std::uint32_t HoleList::prepend(std::uint32_t begin, std::uint32_t end) {
+  return insert(0, {begin, end, true});
+}
+
 HoleList::Filled HoleList::fill(std::uint32_t begin, std::uint32_t end) {
   Filled filled;
   for (std::size_t i = 0; i < count_;) {
     Hole& hole = holes_[i];
     const std::uint32_t from = seq_distance(begin, hole.begin) > 0 ? begin : hole.begin;
-    const std::uint32_t to = seq_distance(end, hole.end) < 0 ? end : hole.end;
+    const std::uint32_t to = seq_distance(end, hole.end()) < 0 ? end : hole.end();
     if (seq_distance(to, from) <= 0) {
       ++i;
       continue;
     }
     filled.bytes += to - from;
-    const Hole rest{to, hole.end, hole.marked};
-    hole.end = from;
-    if (hole.begin == hole.end) {
+    const Hole rest{to, hole.end(), hole.marked != 0};
+    hole = {hole.begin, from, hole.marked != 0};
+    if (hole.size == 0) {
       remove(i);
     } else {
       ++i;
     }
-    if (rest.begin != rest.end) {  // no other has a part of the range
+    if (rest.size > 0) {  // no other has a part of the range
       filled.forgotten = insert(i, rest);
       break;
     }
@@ -38,26 +42,24 @@ HoleList::Filled HoleList::fill(std::uint32_t begin, std::uint32_t end) {
 
 std::uint32_t HoleList::mark_before(std::uint32_t seq) {
   std::uint32_t fresh = 0;
-  for (std::size_t i = 0; i < count_ && seq_distance(seq, holes_[i].end) >= 0; ++i) {
+  for (std::size_t i = 0; i < count_ && seq_distance(seq, holes_[i].end()) >= 0; ++i) {
     fresh += holes_[i].marked ? 0 : 1;
-    holes_[i].marked = true;
+    holes_[i].marked = 1;
   }
   return fresh;
 }
 
-std::uint64_t HoleList::clear() {
+std::uint64_t HoleList::size() const {
   std::uint64_t size = 0;
-  for (std::size_t i = 0; i < count_; ++i) size += holes_[i].end - holes_[i].begin;
-  count_ = 0;
+  for (std::size_t i = 0; i < count_; ++i) size += holes_[i].size;
   return size;
 }
 
 std::uint32_t HoleList::insert(std::size_t at, Hole hole) {
   std::uint32_t forgotten = 0;
   if (count_ == kHoles) {
-    const Hole first = at > 0 ? holes_[0] : hole;
-    forgotten = first.end - first.begin;
-    if (at == 0) return forgotten;
+    if (at == 0) return hole.size;
+    forgotten = holes_[0].size;
     remove(0);
     --at;
   }

@@ -14,6 +14,9 @@ class HoleList {
   // Behind all others. Gives the size of the one that was forgotten.
   std::uint32_t append(std::uint32_t begin, std::uint32_t end);
 
+  // Before all others, unless there is no room.
+  std::uint32_t prepend(std::uint32_t begin, std::uint32_t end);
+
   struct Filled {
     std::uint32_t bytes = 0;      // that were in holes, and are in none now
     std::uint32_t forgotten = 0;  // size of the hole that was forgotten, as another became two
@@ -21,24 +24,30 @@ class HoleList {
   // Takes out [begin, end).
   Filled fill(std::uint32_t begin, std::uint32_t end);
 
-  // The number of holes before `seq` that were not marked yet; they are now.
+  // The number of holes before `seq` that were not marked yet; they are now. A hole is marked when prepended.
   std::uint32_t mark_before(std::uint32_t seq);
 
-  // Forgets all; gives their size.
-  std::uint64_t clear();
+  std::uint64_t size() const;  // bytes, of all
+  void clear() { count_ = 0; }
 
  private:
   struct Hole {
-    std::uint32_t begin, end;
-    bool marked;
+    Hole() = default;
+    Hole(std::uint32_t from, std::uint32_t to, bool mark)
+        : begin(from), size((to - from) & 0x7fffffffu), marked(mark ? 1 : 0) {}
+
+    std::uint32_t begin = 0;
+    std::uint32_t size : 31 = 0;
+    std::uint32_t marked : 1 = 0;
+    std::uint32_t end() const { return begin + size; }
   };
-  static constexpr std::size_t kHoles = 8;
+  static constexpr std::size_t kHoles = 16;
 
   std::uint32_t insert(std::size_t at, Hole hole);
   void remove(std::size_t at);
 
   std::array<Hole, kHoles> holes_;
-  std::size_t count_ = 0;
+  std::uint32_t count_ = 0;
 };
 
 }  // namespace tapline

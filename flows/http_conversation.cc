@@ -106,8 +106,9 @@ void HttpConversation::let_go(BytePool& pool, const Connection& connection, std:
   Half& half = halves_[endpoint];
   if (!half.stream.opaque()) return;
   if (half.reassembler.started() && !half.sequence.started()) {
-    half.sequence.start(half.reassembler.next());
-    StreamAccount counted;  // when they came
+    half.sequence.start(half.reassembler.next(), half.reassembler.lost());
+    half.account.missed_bytes -= half.reassembler.lost().size();  // they may still come
+    StreamAccount counted;                                        // when they came
     half.reassembler.for_each_kept(
         pool, [&](std::uint32_t seq, std::uint32_t length) { half.sequence.add(seq, length, counted); });
     half.account.missed_bytes += counted.missed_bytes;
@@ -190,6 +191,11 @@ std::uint32_t HttpConversation::take_early(Half& half, const Endpoint& side, Pie
   const std::int32_t before = seq_distance(half.first_seq, piece.origin.seq);
   if (half.early_over || before <= 0 || before > kFarthest) return 0;
   const std::uint32_t early = std::min(static_cast<std::uint32_t>(before), piece.length);
+  if (const std::uint32_t end = piece.origin.seq + piece.length;
+      end != half.first_seq && early == piece.length) {
+    half.stream.opaque() ? half.sequence.lack_early(end, half.first_seq, half.account)
+                         : half.reassembler.lack_early(end, half.first_seq, half.account);
+  }
   half.first_seq = piece.origin.seq;
   ++half.account.out_of_order;
   half.account.out_of_order_bytes += early;
@@ -208,9 +214,9 @@ void HttpConversation::payload(FlowContext& context, Connection& connection, con
   piece.origin = {segment.time_ns, segment.ordinal, segment.payload_seq(), segment.ack, segment.has(kAck)};
   piece.length = segment.payload_bytes;
   piece.bytes = {reinterpret_cast<const char*>(segment.payload.data()), segment.payload.size()};
+  if (half.stream.opaque() && !half.sequence.started()) half.sequence.start(half.reassembler.next());
   side.bytes += take_early(half, side, piece);
   if (half.stream.opaque()) {
-    if (!half.sequence.started()) half.sequence.start(half.reassembler.next());
     if (piece.length > 0) side.bytes += half.sequence.add(piece.origin.seq, piece.length, half.account);
   } else if (piece.length > 0) {
     Exchange exchange(context, connection, *this, segment.sender);

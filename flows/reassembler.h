@@ -109,6 +109,14 @@ class Reassembler {
   // Gives up every hole. For the end of a connection.
   void drain(BytePool& pool, StreamAccount& account, StreamConsumer& consumer);
 
+  // [begin, end) stands before everything that came, and behind something that came late.
+  void lack_early(std::uint32_t begin, std::uint32_t end, StreamAccount& account) {
+    account.missed_bytes += end - begin;
+    lost_.prepend(begin, end);
+  }
+  // The latest few holes that were given up.
+  const HoleList& lost() const { return lost_; }
+
   // Calls visit(sequence number, length) for each piece that waits, in order.
   template <class Visit>
   void for_each_kept(const BytePool& pool, Visit visit) const;

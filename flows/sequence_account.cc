@@ -23,7 +23,8 @@ std::uint32_t SequenceAccount::add(std::uint32_t seq, std::uint32_t length, Stre
 }
 
 void SequenceAccount::finish(std::uint32_t end, StreamAccount& account) {
-  account.missed_bytes += holes_.clear();
+  account.missed_bytes += holes_.size();
+  holes_.clear();
   const std::int32_t tail = seq_distance(end, next_);
   if (tail <= 0) return;
   account.missed_bytes += static_cast<std::uint32_t>(tail);
