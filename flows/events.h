@@ -17,7 +17,23 @@
 namespace tapline {
 
 // What is spoken on the connection, as far as its first bytes tell.
-enum class AppProtocol : std::uint8_t { kUnknown, kHttp, kTls, kHttp2, kSsh };
+enum class AppProtocol : std::uint8_t {
+  kUnknown,
+  kHttp,
+  kTls,
+  kHttp2,
+  kSsh,
+  kSmtp,
+  kFtp,
+  kRtsp,
+  kSip,
+  kMysql,
+  kPostgresql,
+  kRedis,
+  kMqtt,
+  kBittorrent,
+  kRdp
+};
 
 // Unique among the connections of a run, and the same whenever the same frames are read again.
 struct ConnectionId {
@@ -169,6 +185,7 @@ struct ConnectionEvent {
   bool midstream = false;  // no SYN was seen
   std::optional<Handshake> handshake{};
   std::optional<Side> closed_by{};  // who sent the first FIN, or the RST
+  std::string_view server_name{};   // of the TLS ClientHello, as sent: any bytes; empty: none is known (yet)
   // The rest is set in kClosed only.
   CloseReason reason = CloseReason::kEnd;
   std::int64_t start = 0, end = 0;  // first and last frame
