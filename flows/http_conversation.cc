@@ -107,8 +107,9 @@ void HttpConversation::let_go(BytePool& pool, const Connection& connection, std:
   if (!half.stream.opaque()) return;
   if (half.reassembler.started() && !half.sequence.started()) {
     half.sequence.start(half.reassembler.next(), half.reassembler.lost());
-    half.account.missed_bytes -= half.reassembler.lost().size();  // they may still come
-    StreamAccount counted;                                        // when they came
+    half.unsettled = half.reassembler.lost().size();  // they may still come
+    half.account.missed_bytes -= half.unsettled;
+    StreamAccount counted;  // when they came
     half.reassembler.for_each_kept(
         pool, [&](std::uint32_t seq, std::uint32_t length) { half.sequence.add(seq, length, counted); });
     half.account.missed_bytes += counted.missed_bytes;
@@ -272,7 +273,9 @@ void HttpConversation::give_up_tail(FlowContext& context, Connection& connection
     half.sequence.finish(seq_distance(end, half.sequence.next()) > kFarthest ? half.sequence.next() : end,
                          half.account);
     context.counters.gaps += half.account.holes - before.holes;
-    context.counters.gap_bytes += half.account.missed_bytes - before.missed_bytes;
+    // Those of holes that were given up before are counted.
+    const std::uint64_t missed = half.account.missed_bytes - before.missed_bytes;
+    context.counters.gap_bytes += missed - std::min(missed, half.unsettled);
     return note_gaps(connection, endpoint, before);
   }
   if (half.ended || (!side.fin && !peer.ack_known)) return;
