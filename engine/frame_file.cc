@@ -31,10 +31,12 @@ bool same_file(const struct stat& one, const struct stat& other) {
 absl::Status check_target(int fd, const Options& options, const Writer& records) {
   const std::string& path = *options.write;
   if (isatty(fd) != 0) return wrong("--write: frames are not for a terminal; name a file, or pipe them on");
-  struct stat about {}, other {};
+  struct stat about {
+  }, other{};
   if (fstat(fd, &about) != 0) return absl::ErrnoToStatus(errno, "cannot look at '" + path + "'");
   if (options.read) {
-    const int failed = *options.read == "-" ? fstat(STDIN_FILENO, &other) : stat(options.read->c_str(), &other);
+    const int failed =
+        *options.read == "-" ? fstat(STDIN_FILENO, &other) : stat(options.read->c_str(), &other);
     if (failed == 0 && same_file(about, other)) {
       return wrong("--write: '" + path + "' is the file that is read; name another one");
     }
@@ -57,7 +59,8 @@ absl::StatusOr<OutputTarget> open_target(const Options& options, const Writer& r
   if (!fd.valid()) return failed("open '" + name + "' for writing");
   if (absl::Status status = check_target(fd.get(), options, records); !status.ok()) return status;
   // Devices and pipes have no length (EINVAL). What was on standard output before is not ours.
-  if (!standard_output && ftruncate(fd.get(), 0) != 0 && errno != EINVAL) return failed("empty '" + name + "'");
+  if (!standard_output && ftruncate(fd.get(), 0) != 0 && errno != EINVAL)
+    return failed("empty '" + name + "'");
   return OutputTarget(std::move(fd), std::move(name), Framing::kPcapng);
 }
 

@@ -20,8 +20,8 @@
 
 namespace tapline {
 
-// One worker's way into the file: frames are copied into its buffers, and handed over when one is full or old.
-// Used by that worker's thread alone.
+// One worker's way into the file: frames are copied into its buffers, and handed over when one is full or
+// old. Used by that worker's thread alone.
 class FrameChannel {
  public:
   // `only`: save what decodes to TCP of these ports; nothing: all frames, for the kernel has filtered them.
@@ -66,8 +66,8 @@ class FrameFile {
   };
 
   // Null when options.write is absent. A file is created for its owner alone, since it holds what records
-  // redact, and emptied if it is there; "-" is standard output. kInvalidArgument: it can't be opened; it is the
-  // file that is read or the one that records go to (`records` writes those); it is a terminal.
+  // redact, and emptied if it is there; "-" is standard output. kInvalidArgument: it can't be opened; it is
+  // the file that is read or the one that records go to (`records` writes those); it is a terminal.
   static absl::StatusOr<std::unique_ptr<FrameFile>> open(const Options& options, const Writer& records);
 
   // The result lives as long as this. REQUIRES: not started.
@@ -76,8 +76,9 @@ class FrameFile {
   // Writes the head of the file and starts the thread.
   absl::Status start(const SectionInfo& section, std::span<const Interface> interfaces);
 
-  // Adds what is known of each interface at the end; what the channels counted is added to that. Comes last in
-  // the file when all else has been taken up (counters().waiting is 0). REQUIRES: the channels are at rest.
+  // Adds what is known of each interface at the end; what the channels counted is added to that. Comes last
+  // in the file when all else has been taken up (counters().waiting is 0). REQUIRES: the channels are at
+  // rest.
   void write_statistics();
   // Of a live capture, by interface: taken into write_statistics().
   void set_statistics(std::vector<InterfaceStatistics> statistics) { statistics_ = std::move(statistics); }

@@ -84,9 +84,8 @@ std::optional<Ladder> LadderCollector::take_ladder() {
     segments_[i].from = observed_[i].sender == client_ ? Side::kClient : Side::kServer;
     segments_[i].states = {states.after[i][client_], states.after[i][server]};
   }
-  std::stable_sort(messages_.begin(), messages_.end(), [](const LadderMessage& a, const LadderMessage& b) {
-    return a.frame < b.frame;
-  });
+  std::stable_sort(messages_.begin(), messages_.end(),
+                   [](const LadderMessage& a, const LadderMessage& b) { return a.frame < b.frame; });
   return Ladder{.summary = *summary_,
                 .before = {states.before[client_], states.before[server]},
                 .segments = std::move(segments_),

@@ -51,8 +51,8 @@ class LadderCollector final : public EventSink {
   std::vector<ObservedSegment> observed_;
   std::vector<LadderMessage> messages_;
   LadderMarks marks_;
-  std::uint8_t client_ = 0;         // the endpoint that is the client, as far as the segments told
-  ConnectionInfo told_as_;          // with which client and server
+  std::uint8_t client_ = 0;  // the endpoint that is the client, as far as the segments told
+  ConnectionInfo told_as_;   // with which client and server
 };
 
 }  // namespace tapline

@@ -39,7 +39,8 @@ std::uint8_t LadderMarks::take(const TcpSegment& segment) {
   const std::int64_t begin = sent.unwrap(segment.seq), end = begin + segment.sequence_length();
   std::uint8_t marks = plain && segment.window == 0 ? kMarkZeroWindow : 0;
   // RFC 9293 section 3.8.4.
-  if (!first && plain && segment.payload_bytes <= 1 && begin == sent.high() - 1) return marks | kMarkKeepAlive;
+  if (!first && plain && segment.payload_bytes <= 1 && begin == sent.high() - 1)
+    return marks | kMarkKeepAlive;
   if (begin == end) return marks;
   if (!first && begin < sent.high()) {
     const bool again = sent.covers(begin, std::min(end, sent.high()));

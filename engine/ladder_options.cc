@@ -39,8 +39,9 @@ constexpr std::string_view kHelp =
 
 // Of the main command line, what means something here too.
 constexpr std::array<std::string_view, 11> kShared = {
-    "--read",      "--ports",           "--output",   "--no-redact", "--redact-key", "--redact-query",
-    "--max-flows", "--reassembly-memory", "--max-head", "--quiet",     "--verbose"};
+    "--read",       "--ports",        "--output",    "--no-redact",
+    "--redact-key", "--redact-query", "--max-flows", "--reassembly-memory",
+    "--max-head",   "--quiet",        "--verbose"};
 constexpr std::string_view kSharedLetters = "rpoqv";
 
 bool is_shared(std::string_view word) {

@@ -38,7 +38,8 @@ absl::StatusOr<OutputTarget> open_target(const LadderOptions& options) {
   if (!target.ok()) return absl::InvalidArgumentError(target.status().message());
   struct stat about {};
   const bool named = options.run.output != "-";
-  if (options.svg && named && fstat(target->fd(), &about) == 0 && S_ISREG(about.st_mode) && about.st_size > 0) {
+  if (options.svg && named && fstat(target->fd(), &about) == 0 && S_ISREG(about.st_mode) &&
+      about.st_size > 0) {
     return absl::InvalidArgumentError("'" + target->name() +
                                       "' holds something already, and a picture stands alone in its file");
   }
@@ -92,8 +93,9 @@ absl::Status write_all(const OutputTarget& target, std::string_view text) {
       return absl::OkStatus();
     } else if (errno != EINTR) {
       const int error = errno;
-      return absl::Status(absl::StatusCode::kUnknown, "cannot write to " + target.name() + ": " +
-                                                          std::string(absl::ErrnoToStatus(error, "").message()));
+      return absl::Status(
+          absl::StatusCode::kUnknown,
+          "cannot write to " + target.name() + ": " + std::string(absl::ErrnoToStatus(error, "").message()));
     }
   }
   return absl::OkStatus();
@@ -118,8 +120,8 @@ absl::StatusOr<std::string> drawing(const LadderOptions& options, LadderCollecto
   }
   const std::string advice = "; tapline ladder -r FILE lists them";
   if (options.connection) {
-    return absl::NotFoundError("there is no connection " + *options.connection + ": the capture has " + there_is +
-                               (collector.connections() > 1 ? ", numbered from 1" + advice : ""));
+    return absl::NotFoundError("there is no connection " + *options.connection + ": the capture has " +
+                               there_is + (collector.connections() > 1 ? ", numbered from 1" + advice : ""));
   }
   if (options.svg) {
     return absl::NotFoundError("--svg draws one connection, and the capture has " + there_is +

@@ -21,9 +21,9 @@ constexpr std::uint16_t kName = 2, kResolution = 9;
 constexpr std::uint16_t kStart = 2, kEnd = 3, kFilterAccept = 6, kOsDrop = 7, kDelivered = 8;
 
 constexpr std::size_t kMaxText = 255;
-constexpr std::uint8_t kNanoseconds = 9;        // 10^-9 s
-constexpr std::uint32_t kPacketOverhead = 32;   // of an enhanced packet block without options
-constexpr std::uint32_t kAddresses = 12;        // an Ethernet frame's; a tag comes behind them
+constexpr std::uint8_t kNanoseconds = 9;       // 10^-9 s
+constexpr std::uint32_t kPacketOverhead = 32;  // of an enhanced packet block without options
+constexpr std::uint32_t kAddresses = 12;       // an Ethernet frame's; a tag comes behind them
 constexpr std::uint32_t kTag = 4;
 
 constexpr std::size_t padding(std::size_t size) { return (4 - size % 4) % 4; }

@@ -103,7 +103,7 @@ std::string endpoint_text(const IpAddress& ip, std::uint16_t port) {
 }
 
 std::string close_text(const LadderSummary& summary) {
-  const std::string by = !summary.closed_by                     ? ""
+  const std::string by = !summary.closed_by                    ? ""
                          : *summary.closed_by == Side::kClient ? ", by client"
                                                                : ", by server";
   const bool answered = summary.midstream || (summary.completeness & (kSawSynAck | kSawAck | kSawData)) != 0;
@@ -119,8 +119,8 @@ std::string close_text(const LadderSummary& summary) {
   const std::string state =
       summary.teardown == Teardown::kHalf ? "half-closed" + by.substr(by.empty() ? 0 : 1) : "open";
   const bool at_end = summary.reason == CloseReason::kEnd || summary.reason == CloseReason::kShutdown;
-  return state + (at_end ? " at the end of the capture"
-                         : ", " + std::string(tapline::name_of(summary.reason)));
+  return state +
+         (at_end ? " at the end of the capture" : ", " + std::string(tapline::name_of(summary.reason)));
 }
 
 std::string start_line_text(const MessageView& message, Side from, const Redaction& redaction) {

@@ -1,7 +1,7 @@
 // One connection as a ladder diagram tells it: two ends, and what went between them, in order.
 //
-// What is here owns its bytes, unlike events: a diagram is drawn when the connection is over. All text is UTF-8
-// without control characters, whatever the wire held (TerminalLine::put_wire), and without secrets.
+// What is here owns its bytes, unlike events: a diagram is drawn when the connection is over. All text is
+// UTF-8 without control characters, whatever the wire held (TerminalLine::put_wire), and without secrets.
 #pragma once
 
 #include <array>
@@ -30,11 +30,11 @@ struct LadderSegment {
   std::int64_t time = 0;    // ns since 1970-01-01T00:00:00Z
   std::uint64_t frame = 0;  // ordinal in the file
   Side from = Side::kClient;
-  std::uint8_t flags = 0;             // FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128
-  std::uint8_t marks = 0;             // bits of LadderMark
-  std::uint32_t sequence = 0;         // relative
+  std::uint8_t flags = 0;      // FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128
+  std::uint8_t marks = 0;      // bits of LadderMark
+  std::uint32_t sequence = 0;  // relative
   std::uint32_t raw_sequence = 0;
-  std::uint32_t acknowledgment = 0;   // relative; meaningless without ACK
+  std::uint32_t acknowledgment = 0;  // relative; meaningless without ACK
   std::uint32_t payload_bytes = 0;
   std::array<TcpEndState, 2> states;  // once it has arrived; by Side
 

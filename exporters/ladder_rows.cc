@@ -34,8 +34,8 @@ std::string label_of(const LadderSegment& segment) {
 }
 
 std::string notes_of(std::uint8_t marks) {
-  constexpr std::array<std::string_view, 5> kWords = {"retransmission", "out of order", "bytes before it not captured",
-                                                      "keep-alive", "zero window"};
+  constexpr std::array<std::string_view, 5> kWords = {
+      "retransmission", "out of order", "bytes before it not captured", "keep-alive", "zero window"};
   std::string text;
   for (std::size_t bit = 0; bit < kWords.size(); ++bit) {
     if ((marks >> bit & 1) != 0) text.append(text.empty() ? "" : ", ").append(kWords[bit]);
@@ -65,7 +65,8 @@ class RowMaker {
       }
       i = end;
     }
-    if (half_closed()) band("half-closed for " + duration_text(segments.back().time - *fin_time_) + " so far");
+    if (half_closed())
+      band("half-closed for " + duration_text(segments.back().time - *fin_time_) + " so far");
     return std::move(rows_);
   }
 
@@ -211,7 +212,8 @@ std::vector<LadderFact> ladder_facts(const Ladder& ladder) {
   TimeText().append(start.data(), summary.start);
   facts.push_back({"start", std::string(start.data(), start.size())});
   std::string size = grouped(summary.segments) + (summary.segments == 1 ? " segment" : " segments") + " in " +
-                     duration_text(summary.end - summary.start) + ", " + std::to_string(summary.transactions) +
+                     duration_text(summary.end - summary.start) + ", " +
+                     std::to_string(summary.transactions) +
                      (summary.transactions == 1 ? " transaction" : " transactions");
   if (const std::string_view protocol = name_of(summary.connection.protocol); !protocol.empty()) {
     size.append(" (").append(protocol).append(")");

@@ -19,14 +19,14 @@ struct LadderRow {
   };
   Kind kind = Kind::kArrow;
   Side from = Side::kClient;
-  std::int64_t since_start = 0;               // ns; may be negative where time stamps run backwards
-  std::optional<std::int64_t> since_before;   // ns since the last segment of the row before
-  std::uint64_t frame = 0;                    // of its first segment
-  std::uint8_t flags = 0;                     // of the segment; 0 for a run
-  std::string label;                          // on the arrow; or the band's words
-  std::vector<std::string> messages;          // start lines of HTTP messages that begin here
-  std::string notes;                          // what is remarkable about it; empty: nothing
-  bool alarming = false;                      // the notes tell of loss or disorder
+  std::int64_t since_start = 0;              // ns; may be negative where time stamps run backwards
+  std::optional<std::int64_t> since_before;  // ns since the last segment of the row before
+  std::uint64_t frame = 0;                   // of its first segment
+  std::uint8_t flags = 0;                    // of the segment; 0 for a run
+  std::string label;                         // on the arrow; or the band's words
+  std::vector<std::string> messages;         // start lines of HTTP messages that begin here
+  std::string notes;                         // what is remarkable about it; empty: nothing
+  bool alarming = false;                     // the notes tell of loss or disorder
   // Where the state of an end, by Side, is another than before.
   std::array<std::optional<TcpEndState>, 2> changes;
   // Between the first FIN (its row is the first such) and the second, or the end.

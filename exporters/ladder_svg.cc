@@ -19,10 +19,10 @@ constexpr int kFontSize = 13;
 constexpr int kWidth = 1040, kMargin = 24;
 constexpr int kTimeEnd = 106, kDeltaEnd = 178;
 constexpr int kLeftRail = 310, kRightRail = 820;
-constexpr int kLine = 18;         // of text to text
-constexpr int kSlope = 10;        // an arrow arrives that much lower than it leaves
-constexpr int kAfterArrow = 16;   // to whatever comes next
-constexpr int kHead = 10;         // of an arrow, its length
+constexpr int kLine = 18;        // of text to text
+constexpr int kSlope = 10;       // an arrow arrives that much lower than it leaves
+constexpr int kAfterArrow = 16;  // to whatever comes next
+constexpr int kHead = 10;        // of an arrow, its length
 constexpr std::size_t kBetween = (kRightRail - kLeftRail - 40) / kCharacter;  // characters
 
 constexpr std::string_view kStyle = R"(
@@ -110,10 +110,12 @@ class LadderSvg {
   std::string document(int height) const {
     const std::string title = xml_escaped(ladder_title(ladder_.summary));
     const std::string width = std::to_string(kWidth), tall = std::to_string(height);
-    std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" +
-                      width + "\" height=\"" + tall + "\" viewBox=\"0 0 " + width + " " + tall +
-                      "\" role=\"img\">\n<title>" + title + "</title>\n<style>";
-    out.append(kStyle).append("</style>\n<rect class=\"paper\" width=\"" + width + "\" height=\"" + tall + "\"/>\n");
+    std::string out =
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" +
+        width + "\" height=\"" + tall + "\" viewBox=\"0 0 " + width + " " + tall +
+        "\" role=\"img\">\n<title>" + title + "</title>\n<style>";
+    out.append(kStyle).append("</style>\n<rect class=\"paper\" width=\"" + width + "\" height=\"" + tall +
+                              "\"/>\n");
     return out + under_ + body_ + "</svg>\n";
   }
 
@@ -154,7 +156,8 @@ class LadderSvg {
   void draw_states(const std::array<std::optional<TcpEndState>, 2>& states, int left_y, int right_y) {
     constexpr std::size_t kLongest = 12;
     if (states[0]) text(kLeftRail - 12, left_y + 5, Anchor::kEnd, "state", state_text(*states[0]), kLongest);
-    if (states[1]) text(kRightRail + 12, right_y + 5, Anchor::kStart, "state", state_text(*states[1]), kLongest);
+    if (states[1])
+      text(kRightRail + 12, right_y + 5, Anchor::kStart, "state", state_text(*states[1]), kLongest);
   }
 
   void draw_row(const LadderRow& row) {
@@ -188,7 +191,8 @@ class LadderSvg {
   void words(std::string_view line, std::string_view kind) {
     y_ += kLine;
     const bool cut = columns_of_own(line) > kBetween;
-    text((kLeftRail + kRightRail) / 2, y_, Anchor::kMiddle, kind, line, kBetween, cut ? line : std::string_view());
+    text((kLeftRail + kRightRail) / 2, y_, Anchor::kMiddle, kind, line, kBetween,
+         cut ? line : std::string_view());
   }
 
   void arrow(bool from_client, int leaves, int arrives) {
@@ -197,14 +201,14 @@ class LadderSvg {
     const int back = from_client ? to - kHead : to + kHead;
     const auto n = [](int number) { return std::to_string(number); };
     body_.append("<line class=\"shaft\" x1=\"" + n(from) + "\" y1=\"" + n(leaves) + "\" x2=\"" + n(back) +
-                 "\" y2=\"" + n(arrives) + "\"/>\n<path class=\"head\" d=\"M" + n(to) + " " + n(arrives) + "L" + n(back) + " " +
-                 n(arrives - 5) + "V" + n(arrives + 5) + "Z\"/>\n");
+                 "\" y2=\"" + n(arrives) + "\"/>\n<path class=\"head\" d=\"M" + n(to) + " " + n(arrives) +
+                 "L" + n(back) + " " + n(arrives - 5) + "V" + n(arrives + 5) + "Z\"/>\n");
   }
 
   void rail(int x, int top, int bottom) {
     const std::string at = std::to_string(x);
-    under_.append("<line class=\"rail\" x1=\"" + at + "\" y1=\"" + std::to_string(top) + "\" x2=\"" + at + "\" y2=\"" +
-                  std::to_string(bottom) + "\"/>\n");
+    under_.append("<line class=\"rail\" x1=\"" + at + "\" y1=\"" + std::to_string(top) + "\" x2=\"" + at +
+                  "\" y2=\"" + std::to_string(bottom) + "\"/>\n");
   }
 
   void shade(int top, int bottom) {

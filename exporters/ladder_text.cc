@@ -262,7 +262,8 @@ void draw_ladder(const Ladder& ladder, const LadderTextOptions& options, LineOut
 
 void list_connections(std::span<const LadderSummary> summaries, bool colour, LineOutput& out) {
   using Row = std::array<std::string, 8>;
-  std::vector<Row> table = {{"number", "start", "client", "server", "protocol", "transactions", "id", "closed"}};
+  std::vector<Row> table = {
+      {"number", "start", "client", "server", "protocol", "transactions", "id", "closed"}};
   TimeText times;
   for (const LadderSummary& summary : summaries) {
     const ConnectionInfo& info = summary.connection;
@@ -271,12 +272,11 @@ void list_connections(std::span<const LadderSummary> summaries, bool colour, Lin
     constexpr std::size_t kMilliseconds = 12;  // characters of 13:46:42.145
     std::array<char, kConnectionIdText> id;
     append_connection_id(id.data(), info.id);
-    table.push_back({std::to_string(info.number),
-                     std::string(start.data() + TimeText::kClockOffset, kMilliseconds),
-                     endpoint_text(info.client_ip, info.client_port),
-                     endpoint_text(info.server_ip, info.server_port), protocol_text(summary),
-                     std::to_string(summary.transactions), std::string(id.data(), id.size()),
-                     (summary.midstream ? "midstream, " : "") + close_text(summary)});
+    table.push_back(
+        {std::to_string(info.number), std::string(start.data() + TimeText::kClockOffset, kMilliseconds),
+         endpoint_text(info.client_ip, info.client_port), endpoint_text(info.server_ip, info.server_port),
+         protocol_text(summary), std::to_string(summary.transactions), std::string(id.data(), id.size()),
+         (summary.midstream ? "midstream, " : "") + close_text(summary)});
   }
   std::array<std::size_t, std::tuple_size_v<Row>> widths{};
   for (const Row& row : table) {

@@ -58,7 +58,8 @@ class HttpConversation {
     HttpStream stream;
     SequenceAccount sequence;  // once the stream is opaque
     RoundTripMeter round_trips;
-    std::uint64_t unsettled = 0;  // bytes of holes that were given up before it was opaque, and may still come
+    std::uint64_t unsettled =
+        0;  // bytes of holes that were given up before it was opaque, and may still come
     std::uint32_t first_seq = 0;  // of the earliest byte that was counted; with `begun`
     bool begun = false;
     bool early_over = false;  // nothing will be counted before first_seq

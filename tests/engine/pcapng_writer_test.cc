@@ -53,7 +53,8 @@ class PcapngWriterTest : public ::testing::Test {
 
   Doorbell bell_{FileDescriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC))};
   LineBuffers lines_{
-      LineBufferOptions{.slow_sink = SlowSink::kDrop, .buffer_bytes = std::size_t{1} << 20, .buffers = 2}, bell_};
+      LineBufferOptions{.slow_sink = SlowSink::kDrop, .buffer_bytes = std::size_t{1} << 20, .buffers = 2},
+      bell_};
   PcapngWriter writer_{lines_};
   Bytes bytes_;
   std::size_t frames_ = 0;
@@ -167,8 +168,9 @@ TEST_F(PcapngWriterTest, StatisticsSayWhatIsKnown) {
     std::memcpy(&value, bytes.data() + at, sizeof value);
     return value;
   };
-  writer_.statistics(3, 0x0000000200000001,
-                     {.start = 0x0000000400000003, .end = std::nullopt, .accepted = 70, .dropped = 7, .saved = 63});
+  writer_.statistics(
+      3, 0x0000000200000001,
+      {.start = 0x0000000400000003, .end = std::nullopt, .accepted = 70, .dropped = 7, .saved = 63});
   const Bytes block = written();
   ASSERT_EQ(block.size(), 12u + 12 + 4 * 12 + 4);
   EXPECT_EQ(frames_, 0u);

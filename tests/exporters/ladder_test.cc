@@ -219,7 +219,8 @@ TEST(LadderSvgTest, NoTextCoversAnotherOrLeavesThePaper) {
     const std::string svg = ladder_svg(random_ladder(seed).ladder, seed % 2 == 0);
     const std::vector<Box> boxes = boxes_of(svg);
     std::size_t texts = 0;
-    for (std::size_t at = svg.find("<text "); at != std::string::npos; at = svg.find("<text ", at + 1)) ++texts;
+    for (std::size_t at = svg.find("<text "); at != std::string::npos; at = svg.find("<text ", at + 1))
+      ++texts;
     ASSERT_EQ(boxes.size(), texts);
     std::smatch size;
     ASSERT_TRUE(std::regex_search(svg, size, std::regex("viewBox=\"0 0 (\\d+) (\\d+)\"")));
@@ -238,7 +239,8 @@ TEST(LadderSvgTest, NoTextCoversAnotherOrLeavesThePaper) {
 
 TEST(LadderSvgTest, WireBytesAreNoMarkup) {
   LadderSample sample;
-  sample.message(Side::kClient, "GET /<script>&\"\xef\xbf\xbe\xef\xbf\xbf HTTP/1.1").segment(Side::kClient, kTestAck, 9);
+  sample.message(Side::kClient, "GET /<script>&\"\xef\xbf\xbe\xef\xbf\xbf HTTP/1.1")
+      .segment(Side::kClient, kTestAck, 9);
   const std::string svg = ladder_svg(sample.ladder, false);
   EXPECT_NE(svg.find("GET /&lt;script&gt;&amp;&quot;\xef\xbf\xbd\xef\xbf\xbd HTTP/1.1"), std::string::npos);
   EXPECT_EQ(svg.find("<script"), std::string::npos);

@@ -27,7 +27,8 @@ TEST(RecordFraming, LinesEndWithTheirNewline) {
 }
 
 TEST(RecordFraming, BlocksEndAsTheirSizeSaysAndFramesCount) {
-  const std::string blocks = block(0x0A0D0D0A, 28) + block(1, 20) + block(6, 36) + block(5, 24) + block(6, 32);
+  const std::string blocks =
+      block(0x0A0D0D0A, 28) + block(1, 20) + block(6, 36) + block(5, 24) + block(6, 32);
   const std::size_t ends[] = {0, 28, 48, 84, 108, 140};
   const std::uint64_t frames[] = {0, 0, 0, 1, 1, 2};
   for (std::size_t bytes = 0; bytes <= blocks.size(); ++bytes) {

@@ -1,5 +1,5 @@
-// Any capture that ends early, starts late or lacks a packet: each connection is closed once, and what was counted and
-// what was missed add up to what the sequence numbers tell.
+// Any capture that ends early, starts late or lacks a packet: each connection is closed once, and what was
+// counted and what was missed add up to what the sequence numbers tell.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -21,14 +21,15 @@ constexpr std::uint64_t kConversations = 20;
 #else
 constexpr std::uint64_t kConversations = 200;
 #endif
-constexpr std::size_t kPlaces = 20;  // of a conversation, where it is cut or lacks a packet
+constexpr std::size_t kPlaces = 20;    // of a conversation, where it is cut or lacks a packet
 constexpr std::size_t kLargest = 500;  // frames
 
-// What one side sent, as far as its frames and the other's acknowledgements tell; numbers are relative to `base`.
+// What one side sent, as far as its frames and the other's acknowledgements tell; numbers are relative to
+// `base`.
 struct Sent {
   bool any = false, syn = false, fin = false;
-  std::uint32_t base = 0;             // of the first frame
-  std::set<std::int32_t> bytes;  // those that were captured
+  std::uint32_t base = 0;              // of the first frame
+  std::set<std::int32_t> bytes;        // those that were captured
   std::int32_t first = 0, end = 0;     // with `syn`: the first byte's number; behind the last one
   std::optional<std::uint32_t> acked;  // by the other side, the highest
 };
@@ -48,7 +49,8 @@ std::array<Sent, 2> read(const std::vector<Frame>& frames) {
       own.first = at;
       own.end = std::max(own.end, at);
     }
-    for (std::uint32_t i = 0; i < segment.payload_bytes; ++i) own.bytes.insert(at + static_cast<std::int32_t>(i));
+    for (std::uint32_t i = 0; i < segment.payload_bytes; ++i)
+      own.bytes.insert(at + static_cast<std::int32_t>(i));
     const std::int32_t end = at + static_cast<std::int32_t>(segment.payload_bytes);
     if (segment.payload_bytes > 0 || segment.has(kFin)) own.end = std::max(own.end, end);
     own.fin = own.fin || segment.has(kFin);
@@ -56,7 +58,8 @@ std::array<Sent, 2> read(const std::vector<Frame>& frames) {
       other.acked = segment.ack;
   }
   for (Sent& side : sides) {
-    // What was acknowledged was sent; where the FIN was not captured, it counts as the byte whose place it takes.
+    // What was acknowledged was sent; where the FIN was not captured, it counts as the byte whose place it
+    // takes.
     if (side.any && side.acked && !side.fin)
       side.end = std::max(side.end, seq_distance(*side.acked, side.base));
   }
@@ -73,10 +76,8 @@ void check(const std::vector<Frame>& frames, const std::string& what) {
   ASSERT_EQ(out.counters.closed, 1u);
   const RecordedConnection& closed = out.sink.closed();
   const std::array<Sent, 2> sides = read(frames);
-  const std::size_t client = out.sink.who.back().client == "10.0.0.1:20000" ||
-                                     out.sink.who.back().client == "[1]:20000"
-                                 ? 0
-                                 : 1;
+  const std::size_t client =
+      out.sink.who.back().client == "10.0.0.1:20000" || out.sink.who.back().client == "[1]:20000" ? 0 : 1;
   const std::array<const SideReport*, 2> reports = {client == 0 ? &closed.client : &closed.server,
                                                     client == 0 ? &closed.server : &closed.client};
   for (std::size_t i = 0; i < 2; ++i) {
