@@ -20,6 +20,9 @@ struct Interface {
   bool loopback = false;
   std::uint16_t hardware_type = 0;  // ARPHRD_*
   std::uint32_t mtu = 0;            // bytes
+  // Frames since it is there, of any kind; what it sends is in neither.
+  std::uint64_t received = 0;  // by the host
+  std::uint64_t missed = 0;    // lost by the interface, which had no room for them
 };
 
 // In the order of their indices. Fails only where netlink is not to be had.

@@ -127,21 +127,30 @@ absl::Status start_frames(FrameFile& frames, const std::vector<Interface>& inter
   return frames.start(section_of_this_host(), described);
 }
 
-// Of each interface, over the rings of all workers. REQUIRES: the workers have ended.
+// Of each interface, over the rings of all workers. `interfaces` are as they were at `start`. REQUIRES: the
+// workers have ended.
 std::vector<InterfaceStatistics> statistics_of(const std::vector<std::unique_ptr<LiveWorker>>& workers,
-                                               std::size_t interfaces, std::int64_t start) {
+                                               const std::vector<Interface>& interfaces, std::int64_t start) {
   const std::int64_t end = wall_now();
-  std::vector<InterfaceStatistics> statistics;
-  for (std::size_t i = 0; i < interfaces; ++i) {
-    std::uint64_t accepted = 0, dropped = 0;
+  const absl::StatusOr<std::vector<Interface>> now = list_interfaces();
+  std::vector<InterfaceStatistics> all;
+  for (std::size_t i = 0; i < interfaces.size(); ++i) {
+    InterfaceStatistics& statistics = all.emplace_back();
+    statistics.start = start;
+    statistics.end = end;
+    statistics.accepted = statistics.dropped = 0;
     for (const auto& worker : workers) {
-      accepted += worker->statistics_of(i).packets;
-      dropped += worker->statistics_of(i).drops;
+      *statistics.accepted += worker->statistics_of(i).packets;
+      *statistics.dropped += worker->statistics_of(i).drops;
     }
-    statistics.push_back(
-        {.start = start, .end = end, .accepted = accepted, .dropped = dropped, .saved = std::nullopt});
+    if (!now.ok()) continue;
+    for (const Interface& interface : *now) {
+      if (interface.index != interfaces[i].index) continue;  // nothing is known of one that went away
+      statistics.received = interface.received - interfaces[i].received;
+      statistics.missed = interface.missed - interfaces[i].missed;
+    }
   }
-  return statistics;
+  return all;
 }
 
 std::string capturing_on(const std::vector<std::string>& interfaces, const Options& options,
@@ -215,7 +224,7 @@ absl::Status run_live(const Options& options, Signals& signals, const Console& c
   console.say(capturing_on(names, options, workers));
   supervisor.wait_for_workers();
   threads.join();
-  if (*frames != nullptr) (*frames)->set_statistics(statistics_of(live_workers, names.size(), start));
+  if (*frames != nullptr) (*frames)->set_statistics(statistics_of(live_workers, *interfaces, start));
   const absl::Status status = supervisor.finish();
   console.say(closing_summary(stats.totals()));
   return status;

@@ -18,7 +18,8 @@ constexpr std::uint16_t kOptionEnd = 0;
 // Of a section, an interface, and its statistics; each kind of block counts its options from 2.
 constexpr std::uint16_t kHardware = 2, kOs = 3, kApplication = 4;
 constexpr std::uint16_t kName = 2, kResolution = 9;
-constexpr std::uint16_t kStart = 2, kEnd = 3, kFilterAccept = 6, kOsDrop = 7, kDelivered = 8;
+constexpr std::uint16_t kStart = 2, kEnd = 3, kReceived = 4, kInterfaceDrop = 5, kFilterAccept = 6,
+                        kOsDrop = 7, kDelivered = 8;
 
 constexpr std::size_t kMaxText = 255;
 constexpr std::uint8_t kNanoseconds = 9;       // 10^-9 s
@@ -144,6 +145,8 @@ void PcapngWriter::statistics(std::uint32_t interface, std::int64_t time_ns,
   append_time(body, time_ns);
   append_time_option(body, kStart, statistics.start);
   append_time_option(body, kEnd, statistics.end);
+  append_count(body, kReceived, statistics.received);
+  append_count(body, kInterfaceDrop, statistics.missed);
   append_count(body, kFilterAccept, statistics.accepted);
   append_count(body, kOsDrop, statistics.dropped);
   append_count(body, kDelivered, statistics.saved);

@@ -26,6 +26,8 @@ struct SectionInfo {
 // What became of one interface's frames; absent: not known, left out. Times are ns since 1970.
 struct InterfaceStatistics {
   std::optional<std::int64_t> start, end;  // of the capture
+  std::optional<std::uint64_t> received;   // by the interface, of any kind, while the capture ran
+  std::optional<std::uint64_t> missed;     // by the interface, for want of room
   std::optional<std::uint64_t> accepted;   // by the filter, `dropped` included
   std::optional<std::uint64_t> dropped;    // of these, lost because a ring was full
   std::optional<std::uint64_t> saved;      // are in the file

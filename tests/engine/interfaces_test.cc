@@ -48,6 +48,20 @@ TEST_F(InterfacesTest, AreListedWithTheirProperties) {
   EXPECT_FALSE(vb->up);
 }
 
+TEST_F(InterfacesTest, CountWhatTheyReceive) {
+  network_.add_veth("va", "vb");
+  stage::wait_for_wire("vb", "va");
+  const auto before = find_interface("va");
+  ASSERT_TRUE(before.ok()) << before.status();
+  const stage::Injector wire("vb");
+  for (int i = 0; i < 5; ++i) wire.send(std::vector<std::uint8_t>(60));
+  const auto after = find_interface("va");
+  ASSERT_TRUE(after.ok()) << after.status();
+  EXPECT_GE(after->received, before->received + 5);
+  EXPECT_LT(after->received, before->received + 100) << "others send now and then";
+  EXPECT_EQ(after->missed, 0u);
+}
+
 TEST_F(InterfacesTest, ManyDoNotFitOneAnswer) {
   for (int i = 0; i < 40; ++i) {
     const std::string number = std::to_string(i);

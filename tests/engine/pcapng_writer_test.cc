@@ -168,22 +168,27 @@ TEST_F(PcapngWriterTest, StatisticsSayWhatIsKnown) {
     std::memcpy(&value, bytes.data() + at, sizeof value);
     return value;
   };
-  writer_.statistics(
-      3, 0x0000000200000001,
-      {.start = 0x0000000400000003, .end = std::nullopt, .accepted = 70, .dropped = 7, .saved = 63});
+  writer_.statistics(3, 0x0000000200000001,
+                     {.start = 0x0000000400000003,
+                      .end = std::nullopt,
+                      .received = 900,
+                      .missed = 9,
+                      .accepted = 70,
+                      .dropped = 7,
+                      .saved = 63});
   const Bytes block = written();
-  ASSERT_EQ(block.size(), 12u + 12 + 4 * 12 + 4);
+  ASSERT_EQ(block.size(), 12u + 12 + 6 * 12 + 4);
   EXPECT_EQ(frames_, 0u);
   EXPECT_EQ(u64(block, 0), std::uint64_t{block.size()} << 32 | 5);
   EXPECT_EQ(u64(block, 8), 0x0000000200000003u) << "the interface, the upper half of the time";
-  const std::uint16_t codes[] = {2, 6, 7, 8};
-  const std::uint64_t values[] = {0x0000000300000004, 70, 7, 63};
-  for (std::size_t i = 0; i < 4; ++i) {
+  const std::uint16_t codes[] = {2, 4, 5, 6, 7, 8};
+  const std::uint64_t values[] = {0x0000000300000004, 900, 9, 70, 7, 63};
+  for (std::size_t i = 0; i < 6; ++i) {
     EXPECT_EQ(u16(block, 20 + 12 * i), codes[i]);
     EXPECT_EQ(u16(block, 22 + 12 * i), 8u);
     EXPECT_EQ(u64(block, 24 + 12 * i), values[i]);
   }
-  EXPECT_EQ(u16(block, 68), 0u) << "the end of the options";
+  EXPECT_EQ(u16(block, 20 + 12 * 6), 0u) << "the end of the options";
 }
 
 }  // namespace
