@@ -102,7 +102,10 @@ RunTotals RunStats::totals() const {
   totals.lost = sink.lost;
   if (frames_ != nullptr) {
     const SinkCounters frames = frames_->writer().counters();
-    totals.saved = SavedFrames{frames.lines, frames.lost, frames_->writer().target().name()};
+    totals.saved = SavedFrames{.frames = frames.lines,
+                               .lost = frames.lost,
+                               .too_slow = frames_->writer().state() == SinkState::kOpen,
+                               .file = frames_->writer().target().name()};
   }
   return totals;
 }

@@ -62,7 +62,8 @@ std::string closing_summary(const RunTotals& totals) {
   }
   if (totals.saved && totals.saved->lost > 0) {
     add(count_of(totals.saved->lost, "frame was", "frames were") + " not saved because " +
-        totals.saved->file + " did not take them in time; write to a faster disk");
+        totals.saved->file + " did not take them" +
+        (totals.saved->too_slow ? " in time; write to a faster disk" : ""));
   }
   if (flows.cut > 0) {
     add(count_of(flows.cut, "frame was", "frames were") + " cut short when captured (" +

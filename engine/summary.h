@@ -13,7 +13,8 @@ namespace tapline {
 // What --write did.
 struct SavedFrames {
   std::uint64_t frames = 0;
-  std::uint64_t lost = 0;  // frames that the file could not take
+  std::uint64_t lost = 0;  // frames that the file did not take
+  bool too_slow = false;   // the reason, where it is not that writing failed or nobody read
   std::string file;
 };
 

@@ -50,11 +50,14 @@ TEST(Summary, TellsDropsAndWhatHelps) {
 
 TEST(Summary, TellsWhatWasSaved) {
   RunTotals totals = good_run();
-  totals.saved = SavedFrames{.frames = 1'234'560, .lost = 0, .file = "out.pcapng"};
+  totals.saved = SavedFrames{.frames = 1'234'560, .lost = 0, .too_slow = true, .file = "out.pcapng"};
   EXPECT_TRUE(says(totals, "records\n1,234,560 frames saved to out.pcapng"));
   EXPECT_FALSE(says(totals, "not saved"));
   totals.saved->lost = 7;
-  EXPECT_TRUE(says(totals, "7 frames were not saved because out.pcapng did not take them in time"));
+  EXPECT_TRUE(says(totals, "7 frames were not saved because out.pcapng did not take them in time; write to"));
+  totals.saved->too_slow = false;
+  EXPECT_TRUE(says(totals, "out.pcapng did not take them"));
+  EXPECT_FALSE(says(totals, "faster disk")) << "it failed";
 }
 
 TEST(Summary, TellsEachLossAndBoundOnce) {
