@@ -29,7 +29,10 @@ class FrameChannel {
       : lines_(lines), writer_(lines), only_(std::move(only)) {}
 
   // Describes the next interface, in the order of Packet::interface.
-  void add_interface(const std::string& name, LinkType link) { writer_.interface(name, link); }
+  void add_interface(const std::string& name, LinkType link) {
+    writer_.interface(name, link);
+    counts_.emplace_back();
+  }
 
   void save(std::span<const Packet> packets);
 

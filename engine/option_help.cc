@@ -28,7 +28,8 @@ constexpr std::string_view kEpilogue =
     "Examples:\n"
     "  sudo tapline -i eth0                              watch port 80 on a terminal\n"
     "  sudo tapline -i eth0 -p 80,8080 | jq .url.full    URLs, as they are answered\n"
-    "  tapline -r web.pcapng -o file:web.ndjson          records of a capture, into a file\n";
+    "  tapline -r web.pcapng -o file:web.ndjson          records of a capture, into a file\n"
+    "  sudo tapline -w web.pcapng -o file:web.ndjson     records, and the frames they came from\n";
 
 void append_option(const OptionHelp& option, std::string& out) {
   std::string left = "  ";
