@@ -155,7 +155,7 @@ class RowMaker {
     }
     const std::uint64_t acks = end - begin - segments;
     row.label = grouped(segments) + " segments, " + grouped(bytes) + " bytes";
-    row.notes = "in " + duration_text(ladder_.segments[end - 1].time - ladder_.segments[begin].time);
+    row.notes = "sent over " + duration_text(ladder_.segments[end - 1].time - ladder_.segments[begin].time);
     if (acks > 0) row.notes += ", " + grouped(acks) + (acks == 1 ? " ACK" : " ACKs") + " between them";
   }
 

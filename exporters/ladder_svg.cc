@@ -13,9 +13,8 @@ namespace tapline {
 namespace {
 
 // Lengths in user units, which are pixels where nobody scales. Whatever monospaced font a reader has, its
-// characters are no wider than this at the size below; texts are cut by it.
+// characters are no wider than this at 13 units; texts are cut by it.
 constexpr int kCharacter = 8;
-constexpr int kFontSize = 13;
 constexpr int kWidth = 1040, kMargin = 24;
 constexpr int kTimeEnd = 106, kDeltaEnd = 178;
 constexpr int kLeftRail = 310, kRightRail = 820;

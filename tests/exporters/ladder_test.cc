@@ -141,7 +141,7 @@ TEST(LadderRowsTest, DataInARowIsFolded) {
   ASSERT_EQ(rows.size(), 6u) << "handshake, the head, the run, the last ACK";
   EXPECT_EQ(rows[3].messages, std::vector<std::string>{"HTTP/1.1 200 OK"});
   EXPECT_EQ(rows[4].label, "12 segments, 17,376 bytes");
-  EXPECT_EQ(rows[4].notes, "in 14 µs, 3 ACKs between them");
+  EXPECT_EQ(rows[4].notes, "sent over 14 µs, 3 ACKs between them");
   EXPECT_EQ(rows[5].label, "ACK seq 1 ack 18825");
   EXPECT_EQ(rows[5].since_before, 1000);
   EXPECT_EQ(ladder_rows(sample.ladder, /*all=*/true).size(), sample.ladder.segments.size());
