@@ -36,7 +36,7 @@ void LadderCollector::on_packet(const PacketEvent& event) {
   kept.time = segment.time_ns;
   kept.frame = event.packet.ordinal;
   kept.flags = segment.flags;
-  kept.marks = marks_.take(segment);
+  kept.analysis = event.numbers.analysis;
   kept.sequence = event.numbers.sequence;
   kept.raw_sequence = segment.seq;
   kept.acknowledgment = event.numbers.acknowledgment.value_or(0);
@@ -79,7 +79,6 @@ std::optional<Ladder> LadderCollector::take_ladder() {
   if (!same_client(told_as_, summary_->connection)) client_ = static_cast<std::uint8_t>(1 - client_);
   const auto server = static_cast<std::uint8_t>(1 - client_);
   const TcpStateHistory states = tcp_states(observed_);
-  for (const std::size_t index : marks_.gaps()) segments_[index].marks |= kMarkGap;
   for (std::size_t i = 0; i < segments_.size(); ++i) {
     segments_[i].from = observed_[i].sender == client_ ? Side::kClient : Side::kServer;
     segments_[i].states = {states.after[i][client_], states.after[i][server]};

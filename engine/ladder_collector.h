@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "engine/ladder_marks.h"
 #include "exporters/ladder.h"
 #include "exporters/redaction.h"
 #include "flows/events.h"
@@ -50,7 +49,6 @@ class LadderCollector final : public EventSink {
   std::vector<LadderSegment> segments_;
   std::vector<ObservedSegment> observed_;
   std::vector<LadderMessage> messages_;
-  LadderMarks marks_;
   std::uint8_t client_ = 0;  // the endpoint that is the client, as far as the segments told
   ConnectionInfo told_as_;   // with which client and server
 };

@@ -17,21 +17,12 @@
 
 namespace tapline {
 
-// What is remarkable about a segment, as bits.
-enum LadderMark : std::uint8_t {
-  kMarkRetransmission = 1,  // all its bytes (or SYN, or FIN) were captured before
-  kMarkOutOfOrder = 2,      // it brings bytes that belong before others captured already
-  kMarkGap = 4,             // bytes in front of it were never captured
-  kMarkKeepAlive = 8,
-  kMarkZeroWindow = 16,
-};
-
 struct LadderSegment {
   std::int64_t time = 0;    // ns since 1970-01-01T00:00:00Z
   std::uint64_t frame = 0;  // ordinal in the file
   Side from = Side::kClient;
+  std::uint16_t analysis = 0;  // bits of TcpAnalysisWord
   std::uint8_t flags = 0;      // FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128
-  std::uint8_t marks = 0;      // bits of LadderMark
   std::uint32_t sequence = 0;  // relative
   std::uint32_t raw_sequence = 0;
   std::uint32_t acknowledgment = 0;  // relative; meaningless without ACK

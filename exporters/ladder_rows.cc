@@ -6,6 +6,7 @@
 #include "exporters/address_text.h"
 #include "exporters/event_names.h"
 #include "exporters/human_units.h"
+#include "exporters/packet_text.h"
 #include "exporters/time_text.h"
 
 namespace tapline {
@@ -16,11 +17,10 @@ constexpr std::uint32_t kFewSegments = 2;  // are not worth folding
 constexpr std::int64_t kStall = 200'000'000;
 constexpr std::size_t kMostMessages = 4;  // named at one arrow
 
-std::string flags_text(std::uint8_t flags) {
-  constexpr std::array<std::string_view, 8> kNames = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"};
+std::string flags_text(unsigned flags) {
   std::string text;
-  for (std::size_t bit = 0; bit < kNames.size(); ++bit) {
-    if ((flags >> bit & 1) != 0) text.append(text.empty() ? "" : "+").append(kNames[bit]);
+  for (std::size_t bit = 0; bit < kTcpFlagNames.size(); ++bit) {
+    if ((flags >> bit & 1) != 0) text.append(text.empty() ? "" : "+").append(kTcpFlagNames[bit]);
   }
   return text.empty() ? "no flags" : text;
 }
@@ -33,13 +33,22 @@ std::string label_of(const LadderSegment& segment) {
   return text;
 }
 
-std::string notes_of(std::uint8_t marks) {
-  constexpr std::array<std::string_view, 5> kWords = {
-      "retransmission", "out of order", "bytes before it not captured", "keep-alive", "zero window"};
+// Words that many segments of any transfer have.
+constexpr unsigned kUnremarkable = kWindowUpdate | kDuplicateAck;
+// Words that say that something was lost, or that one end had to wait.
+constexpr unsigned kAlarming = kRetransmission | kFastRetransmission | kSpuriousRetransmission | kOutOfOrder |
+                               kLostSegment | kAckLostSegment | kZeroWindow | kZeroWindowProbe | kWindowFull;
+
+// "fast retransmission, window full".
+std::string notes_of(unsigned analysis) {
+  // These are retransmissions too, and say so.
+  if ((analysis & (kFastRetransmission | kSpuriousRetransmission)) != 0)
+    analysis &= ~unsigned{kRetransmission};
   std::string text;
-  for (std::size_t bit = 0; bit < kWords.size(); ++bit) {
-    if ((marks >> bit & 1) != 0) text.append(text.empty() ? "" : ", ").append(kWords[bit]);
+  for (std::size_t bit = 0; bit < kAnalysisNames.size(); ++bit) {
+    if ((analysis >> bit & 1) != 0) text.append(text.empty() ? "" : ", ").append(kAnalysisNames[bit]);
   }
+  std::replace(text.begin(), text.end(), '_', ' ');
   return text;
 }
 
@@ -95,7 +104,8 @@ class RowMaker {
     const LadderSegment& segment = ladder_.segments[i];
     const bool same_states =
         i > 0 ? segment.states == ladder_.segments[i - 1].states : segment.states == ladder_.before;
-    return !segment.has(kFin | kSyn | kRst) && segment.marks == 0 && same_states && !begins_message(segment);
+    return !segment.has(kFin | kSyn | kRst) && (segment.analysis & ~kUnremarkable) == 0 && same_states &&
+           !begins_message(segment);
   }
   bool begins_message(const LadderSegment& segment) const {
     const auto found = std::lower_bound(
@@ -132,8 +142,8 @@ class RowMaker {
     if (end == begin + 1) {
       row.flags = segment.flags;
       row.label = label_of(segment);
-      row.notes = notes_of(segment.marks);
-      row.alarming = (segment.marks & ~kMarkKeepAlive) != 0;
+      row.notes = notes_of(segment.analysis);
+      row.alarming = (segment.analysis & kAlarming) != 0;
       take_messages(segment, row);
     } else {
       describe_run(begin, end, row);

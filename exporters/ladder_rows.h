@@ -34,8 +34,8 @@ struct LadderRow {
 };
 
 // Data segments of one side in a row, with nothing remarkable about them, are one row ("12 segments, 17,376
-// bytes") from three on, together with the acknowledgments between them; not with `all`. A pause of 200 ms
-// or more ends such a run, so that stalls are seen.
+// bytes") from three on, together with the acknowledgments between them; not with `all`. Duplicate ACKs and
+// window updates are nothing remarkable. A pause of 200 ms or more ends such a run, so that stalls are seen.
 std::vector<LadderRow> ladder_rows(const Ladder& ladder, bool all);
 
 // The lines above and below the rows: which connection, and what there is to say of it as a whole.

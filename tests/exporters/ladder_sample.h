@@ -26,14 +26,14 @@ class LadderSample {
     states_ = {TcpEndState{client, certain}, TcpEndState{server, certain}};
     return *this;
   }
-  LadderSample& segment(Side from, unsigned flags, std::uint32_t bytes = 0, std::uint8_t marks = 0) {
+  LadderSample& segment(Side from, unsigned flags, std::uint32_t bytes = 0, unsigned analysis = 0) {
     LadderSegment segment;
     segment.frame = ladder.segments.size() + 1;
     segment.time = now_;
     now_ += 1000;
     segment.from = from;
     segment.flags = static_cast<std::uint8_t>(flags);
-    segment.marks = marks;
+    segment.analysis = static_cast<std::uint16_t>(analysis);
     segment.sequence = next_[index(from)];
     segment.raw_sequence = segment.sequence + 4'000'000'000u;
     segment.acknowledgment = next_[1 - index(from)];
@@ -99,7 +99,7 @@ inline LadderSample random_ladder(unsigned seed) {
     }
     const bool plain = up_to(3) != 0;
     sample.segment(from, plain ? kTestAck : up_to(255), up_to(2) == 0 ? 0 : up_to(70'000),
-                   static_cast<std::uint8_t>(plain ? 0 : up_to(31)));
+                   plain ? 0 : 1u << up_to(13));
   }
   sample.ladder.summary.missed_bytes = {up_to(1) * 4'000'000'000u, 7};
   sample.ladder.summary.handshake = Handshake{.syn_ack = 3000, .ack = 2000};

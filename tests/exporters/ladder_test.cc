@@ -150,8 +150,8 @@ TEST(LadderRowsTest, DataInARowIsFolded) {
 TEST(LadderRowsTest, WhatIsRemarkableIsNotFolded) {
   LadderSample sample;
   sample.handshake();
-  for (const unsigned marks : {0u, 0u, 0u, unsigned{kMarkRetransmission}, 0u, 0u, 0u, 0u}) {
-    sample.segment(Side::kServer, kTestAck, 1000, static_cast<std::uint8_t>(marks));
+  for (const unsigned words : {0u, 0u, 0u, unsigned{kRetransmission | kFastRetransmission}, 0u, 0u, 0u, 0u}) {
+    sample.segment(Side::kServer, kTestAck, 1000, words);
   }
   sample.wait(200'000'000);  // a stall
   for (int i = 0; i < 3; ++i) sample.segment(Side::kServer, kTestAck, 1000);
@@ -159,7 +159,7 @@ TEST(LadderRowsTest, WhatIsRemarkableIsNotFolded) {
   EXPECT_EQ(labels({rows.begin() + 3, rows.end()}),
             (std::vector<std::string>{"3 segments, 3,000 bytes", "ACK seq 3001 ack 1 len 1000",
                                       "4 segments, 4,000 bytes", "3 segments, 3,000 bytes"}));
-  EXPECT_EQ(rows[4].notes, "retransmission");
+  EXPECT_EQ(rows[4].notes, "fast retransmission");
   EXPECT_TRUE(rows[4].alarming);
 }
 
@@ -167,7 +167,7 @@ TEST(LadderRowsTest, HalfClosedTimeEndsWithTheOtherFinOrAReset) {
   for (const unsigned end : {unsigned{kTestFin | kTestAck}, unsigned{kTestRst}}) {
     LadderSample sample;
     sample.handshake().segment(Side::kServer, kTestFin | kTestAck).segment(Side::kClient, kTestAck, 5);
-    sample.wait(299'999'000).segment(Side::kServer, kTestFin | kTestAck, 0, kMarkRetransmission);
+    sample.wait(299'999'000).segment(Side::kServer, kTestFin | kTestAck, 0, kRetransmission);
     sample.segment(Side::kClient, end).segment(Side::kServer, kTestAck);
     const std::vector<LadderRow> rows = ladder_rows(sample.ladder, /*all=*/false);
     ASSERT_EQ(rows.size(), 9u);
