@@ -245,6 +245,9 @@ Setup read_setup(std::uint8_t first, std::uint8_t second) {
   flows.number_connections = (first & 32) != 0;
   setup.all_headers = (first & 64) != 0;
   setup.redact = (first & 128) == 0;
+  flows.tell_requests = (second & 4) != 0;
+  flows.tell_packets = (second & 8) != 0;
+  setup.query_names = (second & 16) != 0;
   setup.exact_room = (second & 2) != 0;
   setup.end = (second & 1) != 0 ? CloseReason::kShutdown : CloseReason::kEnd;
   return setup;

@@ -14,7 +14,8 @@ namespace tapline::fuzz {
 struct Setup {
   FlowOptions flows;
   bool all_headers = false, redact = true;
-  bool exact_room = false;  // lines are written into memory that ends where they were promised room
+  bool query_names = false;  // query parameters are redacted
+  bool exact_room = false;   // lines are written into memory that ends where they were promised room
   CloseReason end = CloseReason::kEnd;
 };
 

@@ -65,6 +65,16 @@ FIN, SYN, RST, ACK = 1, 2, 4, 16
 CLOSE = command(PURE, 0, FIN | ACK) + command(PURE, 1, FIN | ACK) + command(PURE, 0, ACK)
 
 
+def hello(name):
+    """A TLS ClientHello in one record (RFC 8446 section 4.1.2) with the extension server_name (RFC 6066)."""
+    entry = b"\0" + len(name).to_bytes(2, "big") + name
+    entries = len(entry).to_bytes(2, "big") + entry
+    extensions = b"\0\0" + len(entries).to_bytes(2, "big") + entries
+    body = b"\3\3" + b"r" * 32 + b"\0\0\2\x13\1\1\0" + len(extensions).to_bytes(2, "big") + extensions
+    handshake = b"\1" + len(body).to_bytes(3, "big") + body
+    return b"\x16\3\1" + len(handshake).to_bytes(2, "big") + handshake
+
+
 def conversations():
     get, ok = REQUESTS["get"], RESPONSES["ok"]
     exchange = client(get) + server(ok)
@@ -98,6 +108,7 @@ def conversations():
     yield "snaplen", connection() + client(get) + command(CUT, 0, 90) + server(ok) + command(CUT, 0, 60) + exchange
     yield "jump", connection() + client(get) + command(JUMP, 0, 3) + exchange + command(JUMP, 1, 9) + exchange + command(JUMP, 8, 9) + exchange
     yield "tls", connection() + client(b"\x16\x03\x01\x00\x2e\x01\x00\x00\x2a\x03\x03" + b"r" * 32 + b"\0\0\2\x13\1\1\0") + server(b"\x16\x03\x03\0\1\2")
+    yield "tls_name", connection() + client(hello(b"h.example"), 9) + server(b"\x16\x03\x03\0\1\2")
     yield "ssh", connection() + server(b"SSH-2.0-x\r\n") + client(b"SSH-2.0-y\r\n")
     for bits in (1, 2, 6, 8, 16, 32, 64, 129, 73):
         yield "envelope_%d" % bits, command(ENVELOPE, 0, bits) + connection() + exchange + CLOSE
@@ -113,6 +124,8 @@ def pipeline():
     yield "two_flows", b"\x05\x01" + scripts["four"]
     yield "one_flow", b"\x03\x01" + scripts["four"]
     yield "short_heads", b"\xd0\x00" + scripts["request_get"] + scripts["response_set_cookie"]
+    for name in ("pipelined", "request_absolute", "response_interim", "lost_in_burst", "retransmitted", "reset"):
+        yield "told_" + name, b"\x40\x1c" + scripts[name]  # early requests, packets, query parameters redacted
     long_head = crlf("GET / HTTP/1.1\nX: %s\n\n" % ("y" * 3000))
     yield "little_memory", b"\x48\x00" + connection() + (client(long_head, 13) + command(SWAP, 4)) * 9 + server(RESPONSES["ok"] * 9)
 

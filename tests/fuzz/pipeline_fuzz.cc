@@ -15,10 +15,17 @@
 namespace tapline::fuzz {
 namespace {
 
+Redaction redaction_of(const Setup& setup) {
+  Redaction redaction = setup.redact ? Redaction() : Redaction::off();
+  if (setup.query_names) redaction.add_query_names({"q", "b", "token"});
+  return redaction;
+}
+
 EcsOptions ecs_options(const Setup& setup) {
   EcsOptions options;
   if (setup.all_headers) options.headers = HeaderPolicy::all();
-  options.redact = setup.redact;
+  options.redaction = redaction_of(setup);
+  if (setup.flows.tell_requests) options.records.add(RecordKind::kRequest);
   return options;
 }
 
@@ -56,7 +63,7 @@ void check(const Script& script) {
   run(script, other, encoder_again, 1);
   FUZZ_CHECK(output.lines() == again.lines());
 
-  TextEncoder text_encoder({.redact = setup.redact, .width = 80}, text);
+  TextEncoder text_encoder({.redaction = redaction_of(setup), .width = 80}, text);
   run(script, setup.flows, text_encoder, 7);
   check_text_lines(text.lines());
 }

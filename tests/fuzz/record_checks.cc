@@ -16,7 +16,7 @@ using Json = nlohmann::json;
 
 struct Life {
   int last_step = -1;
-  std::set<std::uint64_t> numbers;
+  std::set<std::uint64_t> numbers, early;  // of transactions, and of those told as requests before
 };
 
 // JSON allows a name twice in an object; our readers would lose one of the two.
@@ -71,11 +71,18 @@ void check_message(const Json& message) {
   }
 }
 
+// A record of a request alone, before that of its transaction.
+void check_request(const Json& record, Life& life) {
+  const auto number = record.at("connection").at("transaction").get<std::uint64_t>();
+  FUZZ_CHECK(record.at("event").at("action") == "request");
+  FUZZ_CHECK(!life.numbers.contains(number) && life.early.insert(number).second);
+  FUZZ_CHECK(record.at("http").contains("request") && !record.at("http").contains("response"));
+}
+
 void check_transaction(const Json& record, Life& life) {
   const Json& http = record.at("http");
   const bool request = http.contains("request"), response = http.contains("response");
   FUZZ_CHECK(request || response);
-  FUZZ_CHECK(record.at("event").at("action") == "transaction");
   FUZZ_CHECK(record.at("network").at("protocol") == "http");
   FUZZ_CHECK(life.numbers.insert(record.at("connection").at("transaction").get<std::uint64_t>()).second);
   if (request) {
@@ -111,7 +118,10 @@ void check_step(const Json& record, Life& life, bool all_kept) {
              event.at("end").get_ref<const std::string&>());
   const auto transactions = record.at("connection").at("transactions").get<std::uint64_t>();
   FUZZ_CHECK(transactions >= life.numbers.size());
-  if (all_kept) FUZZ_CHECK(transactions == life.numbers.size());
+  if (all_kept) {
+    FUZZ_CHECK(transactions == life.numbers.size());
+    FUZZ_CHECK(std::includes(life.numbers.begin(), life.numbers.end(), life.early.begin(), life.early.end()));
+  }
   if (!life.numbers.empty()) FUZZ_CHECK(*life.numbers.rbegin() <= transactions);
 }
 
@@ -128,7 +138,10 @@ RecordCounts check_records(const std::vector<std::string>& lines, bool all_kept)
     Life& life = lives[record.at("connection").at("id").get<std::string>()];
     FUZZ_CHECK(life.last_step < 3);  // not closed
     const auto& dataset = record.at("event").at("dataset").get_ref<const std::string&>();
-    if (dataset == "tapline.http") {
+    const auto& action = record.at("event").at("action").get_ref<const std::string&>();
+    if (dataset == "tapline.http" && action != "transaction") {
+      check_request(record, life);
+    } else if (dataset == "tapline.http") {
       check_transaction(record, life);
       ++counts.transactions;
     } else {

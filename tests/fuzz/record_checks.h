@@ -14,7 +14,8 @@ struct RecordCounts {
 
 // Parses each line with a JSON parser that is not ours, and holds it to the user contract: the fields that
 // every record has, no null, no negative number, no name twice; the steps of a connection in their order,
-// each at most once, and nothing behind `closed`; each transaction's number once in its connection.
+// each at most once, and nothing behind `closed`; each transaction's number once in its connection, that of
+// an early record before it.
 // `all_kept`: no bound made the run let go of anything, so that `closed` counts the transactions that were
 // written.
 RecordCounts check_records(const std::vector<std::string>& lines, bool all_kept);

@@ -29,6 +29,8 @@ struct Plan {
   bool to_head = false;      // responses are to HEAD
   bool gaps = false;         // some pieces were not captured
   bool scarce = false;       // the pool has next to no room
+  bool patient = false;      // a few foreign bytes do not say what they are
+  bool reads_on = false;     // foreign bytes are asked for as they come
   std::uint32_t max_head = 64u << 10;
   std::uint32_t seed = 0;
 };
@@ -46,6 +48,8 @@ Plan read_plan(std::string_view options) {
   plan.gaps = (byte(1) & 1) != 0;
   plan.scarce = (byte(1) & 2) != 0;
   if ((byte(1) & 4) != 0) plan.max_head = 96;
+  plan.patient = (byte(1) & 8) != 0;
+  plan.reads_on = (byte(1) & 16) != 0;
   plan.seed = byte(2) * 256u + byte(3) + 1u;
   return plan;
 }
@@ -108,14 +112,23 @@ class Recorder final : public MessageHandler {
     events_.push_back({'?', {}, offset_of(first)});
     return plan_.candidates;
   }
-  Foreign on_foreign(std::string_view bytes, const Origin& first) override {
+  Foreign on_foreign(std::string_view bytes, const Origin& first, bool searching) override {
+    constexpr std::size_t kEnoughToSay = 6;
     FUZZ_CHECK(!current_ && !bytes.empty());
-    events_.push_back({'f', {}, offset_of(first)});
-    if (plan_.response && plan_.bare_bodies) {
+    if (plan_.patient && !searching && bytes.size() < kEnoughToSay && !reading_on_)
+      return Foreign::kMoreNeeded;
+    if (!reading_on_) events_.push_back({'f', {}, offset_of(first)});
+    if (plan_.reads_on) {
+      reading_on_ = true;
+      return Foreign::kReadOn;
+    }
+    if (plan_.response && plan_.bare_bodies && !searching) {
       current_ = true;
       return Foreign::kBareBody;
     }
-    return http_seen_ ? Foreign::kSearch : Foreign::kNotHttp;
+    if (!http_seen_) return Foreign::kNotHttp;
+    on_hole();
+    return Foreign::kSearch;
   }
 
   bool in_message() const { return current_; }
@@ -168,7 +181,8 @@ class Recorder final : public MessageHandler {
   std::vector<Event> events_;
   std::uint64_t accounted_ = 0;
   bool http_seen_ = false;
-  bool current_ = false;  // there is a current message
+  bool reading_on_ = false;  // foreign bytes are asked for
+  bool current_ = false;     // there is a current message
 };
 
 // xorshift (Marsaglia 2003): the same pieces for the same input.
