@@ -13,7 +13,6 @@ void append(std::string& out, const Parts&... parts) {
   (add(out, parts), ...);
 }
 
-
 constexpr std::uint16_t kFlagUrg = 0x020;
 
 // In the order in which Wireshark puts them in front of the line.
@@ -75,7 +74,7 @@ void append_options(const PacketEvent& event, std::string& out) {
       case TcpOptionKind::kSack:
         for (std::size_t i = 0; i < option.data.size(); i += 8) {
           append(out, " SLE=", option_32(option, i) - sack_base(event),
-                          " SRE=", option_32(option, i + 4) - sack_base(event));
+                 " SRE=", option_32(option, i + 4) - sack_base(event));
         }
         break;
       case TcpOptionKind::kTimestamp:

@@ -14,7 +14,8 @@ using Lines = std::vector<std::string>;
 const std::string kGet = crlf("GET /a HTTP/1.1\nHost: h\n\n");
 const std::string kAnswer = crlf("HTTP/1.1 200 OK\nContent-Length: 5\n\n") + "hello";
 const std::string kRecord = "#1 GET /a 1.1 [28+0] -> 200 OK [38+5] success";
-const Lines kWhole = {"opened", "established", kRecord, "half-closed by client", "closed fin four-way by client"};
+const Lines kWhole = {"opened", "established", kRecord, "half-closed by client",
+                      "closed fin four-way by client"};
 
 // One more segment with numbers of its own, which moves none.
 void add(Conversation& talk, Side from, const TcpFields& tcp) {
@@ -51,8 +52,8 @@ TEST(Rfc9293Test, SimultaneousCloseWithTheLastBytes) {
                                          "closed fin simultaneous by server"}));
 }
 
-// Section 3.5.1: one end has forgotten the connection. The other answers its SYN with an ACK of what it knows, and is
-// reset.
+// Section 3.5.1: one end has forgotten the connection. The other answers its SYN with an ACK of what it
+// knows, and is reset.
 TEST(Rfc9293Test, AHalfOpenConnectionIsFoundAndReset) {
   Conversation old;
   old.handshake().client(kGet).server(kAnswer);
@@ -76,7 +77,8 @@ TEST(Rfc9293Test, WhichResetsAreBelieved) {
     return run(talk).sink.lines.back();
   };
   for (const Side from : {Side::kClient, Side::kServer}) {
-    const std::string reset = std::string("closed rst reset by ") + (from == Side::kClient ? "client" : "server");
+    const std::string reset =
+        std::string("closed rst reset by ") + (from == Side::kClient ? "client" : "server");
     EXPECT_EQ(reason(0, from), reset);
     EXPECT_EQ(reason(64'000, from), reset) << "what it sent before was lost by the capture";
     EXPECT_EQ(reason(-1000, from), "closed end") << "old";
@@ -85,7 +87,8 @@ TEST(Rfc9293Test, WhichResetsAreBelieved) {
   }
 }
 
-// RFC 5961 section 4: a SYN or RST with a number that fits nowhere is answered with an ACK; nothing else happens.
+// RFC 5961 section 4: a SYN or RST with a number that fits nowhere is answered with an ACK; nothing else
+// happens.
 TEST(Rfc9293Test, ChallengeAcksChangeNothing) {
   Conversation talk;
   talk.handshake().client(kGet);
@@ -101,7 +104,8 @@ TEST(Rfc9293Test, ASynAckThatTheCaptureMissed) {
   Conversation talk;
   talk.syn().syn_ack().lose().ack(Side::kClient).client(kGet).server(kAnswer).close(Side::kClient);
   const Outcomes out = run(talk);
-  EXPECT_EQ(out.sink.lines, (Lines{"opened", kRecord, "half-closed by client", "closed fin four-way by client"}))
+  EXPECT_EQ(out.sink.lines,
+            (Lines{"opened", kRecord, "half-closed by client", "closed fin four-way by client"}))
       << "a handshake that was not seen is not told";
   EXPECT_FALSE(out.sink.closed().handshake);
   EXPECT_FALSE(out.sink.closed().server.syn);
