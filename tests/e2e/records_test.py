@@ -205,11 +205,6 @@ class EarlyRecords(LabTest):
         lines = tapline("-r", path, "--records", "request", "-f", "text").output.decode().splitlines()
         self.assertEqual([line.split()[2:4] for line in lines], [["GET", "..."], ["POST", "..."], ["POST", "..."]])
 
-    def test_packet_records_are_not_there_yet(self):
-        done = tapline("-r", "nowhere", "--records", "http,packet")
-        self.assertEqual((done.code, done.output), (2, b""), done.errors)
-        self.assertIn("there is no record 'packet'", done.errors)
-
 
 def wire_bytes(record, text):
     """A string of a record -> the bytes that were on the wire, by the rule in exporters/README.md."""
