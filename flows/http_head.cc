@@ -43,16 +43,6 @@ bool read_version(std::string_view text, HttpVersion& version) {
   return true;
 }
 
-bool contains_token(std::string_view list, std::string_view token) {
-  while (!list.empty()) {
-    const std::size_t comma = list.find(',');
-    if (same_name(trim(list.substr(0, comma)), token)) return true;
-    if (comma == std::string_view::npos) break;
-    list.remove_prefix(comma + 1);
-  }
-  return false;
-}
-
 void read_content_length(std::string_view value, Framing& framing) {
   // A list of equal numbers is one number (RFC 9112 section 6.3, case 5).
   for (;;) {
@@ -78,12 +68,11 @@ void read_transfer_encoding(std::string_view value, Framing& framing) {
   framing.other_coding = !framing.chunked;
 }
 
-// Framing, persistence and the like from the header list.
+// Framing and the like from the header list.
 void interpret(HttpHead& head) {
   head.framing = {};
   head.expect_continue = false;
   head.upgrade = {};
-  bool close = false, keep = false;
   for (const HeaderField& field : head.headers) {
     switch (field.name.size()) {
       case 6:
@@ -91,12 +80,6 @@ void interpret(HttpHead& head) {
         break;
       case 7:
         if (same_name(field.name, "Upgrade")) head.upgrade = field.value;
-        break;
-      case 10:
-        if (same_name(field.name, "Connection")) {
-          close = close || contains_token(field.value, "close");
-          keep = keep || contains_token(field.value, "keep-alive");
-        }
         break;
       case 14:
         if (same_name(field.name, "Content-Length")) read_content_length(field.value, head.framing);
@@ -108,8 +91,6 @@ void interpret(HttpHead& head) {
         break;
     }
   }
-  head.keep_alive =
-      !close && (keep || head.version.major > 1 || (head.version.major == 1 && head.version.minor >= 1));
 }
 
 // A request line that the capture cut behind its target: what is there of the version must be the start of

@@ -40,7 +40,6 @@ struct HttpHead {
   HttpVersion version;
   std::vector<HeaderField> headers;
   Framing framing;
-  bool keep_alive = true;        // RFC 9112 section 9.3
   bool expect_continue = false;  // Expect: 100-continue
   std::string_view upgrade;      // value of Upgrade
 };

@@ -65,7 +65,7 @@ TEST_F(PcapngWriterTest, FramesComeBackAsTheyWere) {
   writer_.interface("", LinkType::kRaw);
   writer_.interface(std::string(300, 'n'), LinkType::kLinuxSll2);
   std::vector<Bytes> data;
-  for (std::size_t size : {0, 1, 2, 3, 4, 5, 14, 60, 1514, 65'550, 262'144}) {
+  for (const std::size_t size : {0u, 1u, 2u, 3u, 4u, 5u, 14u, 60u, 1514u, 65'550u, 262'144u}) {
     data.push_back(frame_bytes(size, static_cast<unsigned>(data.size())));
   }
   std::vector<Packet> sent;

@@ -229,7 +229,6 @@ TEST(HeadTest, NothingOfTheHeadBeforeIsLeft) {
                         "Upgrade: x\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
                         head));
   EXPECT_TRUE(head.expect_continue);
-  EXPECT_FALSE(head.keep_alive);
   EXPECT_EQ(head.upgrade, "x");
   ASSERT_TRUE(read_request_head("GET /a HTTP/1.1\r\n\r\n", head));
   EXPECT_TRUE(head.headers.empty());
@@ -237,21 +236,7 @@ TEST(HeadTest, NothingOfTheHeadBeforeIsLeft) {
   EXPECT_FALSE(head.framing.bad_content_length);
   EXPECT_FALSE(head.framing.content_length);
   EXPECT_FALSE(head.expect_continue);
-  EXPECT_TRUE(head.keep_alive);
   EXPECT_EQ(head.upgrade, "");
-}
-
-TEST(HeadTest, KeepAliveFollowsVersionAndConnection) {
-  HttpHead head;
-  const auto kept = [&](std::string_view text) {
-    EXPECT_TRUE(read_request_head(text, head));
-    return head.keep_alive;
-  };
-  EXPECT_TRUE(kept("GET / HTTP/1.1\r\n\r\n"));
-  EXPECT_FALSE(kept("GET / HTTP/1.0\r\n\r\n"));
-  EXPECT_TRUE(kept("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"));
-  EXPECT_FALSE(kept("GET / HTTP/1.1\r\nConnection: upgrade, Close\r\n\r\n"));
-  EXPECT_TRUE(kept("GET / HTTP/1.1\r\nConnection: closed\r\n\r\n"));
 }
 
 TEST(HeadTest, ManyHeadersAreAllThere) {
