@@ -235,7 +235,8 @@ class WriteLive(LabTest):
     def test_a_reader_that_is_stuck_costs_frames_and_no_records(self):
         self.start_nginx()
         path, reader = self.fifo()
-        capture = self.capture("-i", "veth0", "-j", "1", "-w", path, "--records", "http,closed,stats")
+        capture = self.capture("-i", "veth0", "-j", "1", "-w", path, "--records", "http,closed,stats", "--ring-size",
+                               "256MiB")  # room for all of it, however slow a sanitizer makes us
         curl(self.lab, self.client, ["-o", "/dev/null", "http://10.0.0.1/big.bin"])
         capture.wait_for_closed(1)
         told, = transactions(capture.records)
