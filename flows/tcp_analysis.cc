@@ -4,13 +4,11 @@
 
 #include "flows/connection.h"
 #include "flows/tcp_options.h"
+#include "flows/tcp_tracker.h"
 
 namespace tapline {
 namespace {
 
-constexpr unsigned kNoPlainSegment = kSyn | kFin | kRst;
-
-bool is_plain(const TcpSegment& segment) { return (segment.flags & kNoPlainSegment) == 0; }
 bool is_before(std::uint32_t a, std::uint32_t b) { return seq_distance(a, b) < 0; }
 
 }  // namespace

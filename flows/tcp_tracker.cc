@@ -129,11 +129,17 @@ void track_rst(Connection& connection, const TcpSegment& segment, bool believed)
   if (connection.closed_by == Connection::kUndecided) connection.closed_by = segment.sender;
 }
 
+// A segment that only asks whether the other end is there: it stands one before the next number, with no byte
+// or one that was sent before (RFC 9293 section 3.8.4; Wireshark's rule).
+bool is_keep_alive(const Endpoint& sender, const TcpSegment& segment) {
+  return segment.payload_bytes <= 1 && is_plain(segment) && sender.seq_known &&
+         segment.seq == sender.next_seq - 1;
+}
+
 // Nothing but an acknowledgement that was sent before, with the same window; not as the answer to a
 // keep-alive (Wireshark's rule).
 bool is_duplicate_ack(const Endpoint& own, const Endpoint& peer, const TcpSegment& segment) {
-  constexpr unsigned kOthers = kSyn | kFin | kRst;
-  return segment.payload_bytes == 0 && (segment.flags & kOthers) == 0 && own.ack_known && own.seq_known &&
+  return segment.payload_bytes == 0 && is_plain(segment) && own.ack_known && own.seq_known &&
          segment.ack == own.acked && segment.seq == own.next_seq && segment.window != 0 &&
          segment.window == own.window && !peer.kept_alive;
 }
@@ -205,12 +211,6 @@ bool starts_anew(const Connection& connection, const TcpSegment& segment) {
   return !(connection.unanswered() && connection.sides[1 - segment.sender].syn);
 }
 
-bool is_keep_alive(const Endpoint& sender, const TcpSegment& segment) {
-  constexpr unsigned kOthers = kSyn | kFin | kRst;
-  return segment.payload_bytes <= 1 && (segment.flags & kOthers) == 0 && sender.seq_known &&
-         segment.seq == sender.next_seq - 1;
-}
-
 void track(Connection& connection, const TcpSegment& segment) {
   Endpoint& own = connection.sides[segment.sender];
   ++own.packets;
@@ -231,8 +231,7 @@ void track(Connection& connection, const TcpSegment& segment) {
   if (segment.has(kFin)) track_fin(connection, segment);
   if (segment.has(kRst)) track_rst(connection, segment, believed);
   if (segment.has(kAck) && !segment.has(kRst)) track_ack(connection, segment);
-  if (segment.window == 0 && !segment.has(kSyn) && !segment.has(kFin) && !segment.has(kRst))
-    ++own.zero_windows;
+  if (segment.window == 0 && is_plain(segment)) ++own.zero_windows;
   own.window = segment.window;
   if (segment.payload_bytes == 0) track_sequence(own, segment);
 }

@@ -19,9 +19,8 @@ void force_roles(Connection& connection);
 // True when a SYN on the tuple starts another connection rather than repeating one.
 bool starts_anew(const Connection& connection, const TcpSegment& segment);
 
-// A segment that only asks whether the other end is there: it stands one before the next number, with no byte
-// or one that was sent before (RFC 9293 section 3.8.4; Wireshark's rule).
-bool is_keep_alive(const Endpoint& sender, const TcpSegment& segment);
+// Neither SYN nor FIN nor RST: nothing but data and acknowledgement.
+inline bool is_plain(const TcpSegment& segment) { return (segment.flags & (kSyn | kFin | kRst)) == 0; }
 
 // Accounts for the segment, but for its payload. REQUIRES: the segment is the connection's.
 void track(Connection& connection, const TcpSegment& segment);
