@@ -5,22 +5,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <string>
+
+#include "tests/engine/temp_folder.h"
 
 namespace tapline {
 namespace {
 
 class RedactKey : public testing::Test {
  protected:
-  RedactKey() {
-    std::string name = (std::filesystem::temp_directory_path() / "tapline-key-XXXXXX").string();
-    folder_ = mkdtemp(name.data());
-  }
-  ~RedactKey() override { std::filesystem::remove_all(folder_); }
-
-  std::string path(const char* name) const { return folder_ + "/" + name; }
+  std::string path(const char* name) const { return folder_.path(name); }
   std::string file(std::string_view content, mode_t mode = 0600) const {
     const std::string name = path("key");
     const int fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -41,7 +35,7 @@ class RedactKey : public testing::Test {
   std::string said_;
 
  private:
-  std::string folder_;
+  test::TempFolder folder_;
 };
 
 constexpr std::string_view kKey = "0123456789abcdef\n";

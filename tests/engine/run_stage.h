@@ -9,7 +9,6 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <string>
@@ -20,6 +19,7 @@
 #include "engine/exit_code.h"
 #include "engine/options.h"
 #include "engine/signals.h"
+#include "tests/engine/temp_folder.h"
 
 namespace tapline::stage {
 
@@ -29,8 +29,6 @@ class RunStage {
   using Run = absl::Status (*)(const Options&, Signals&, const Console&);
 
   RunStage() {
-    std::string name = (std::filesystem::temp_directory_path() / "tapline-run-XXXXXX").string();
-    folder_ = mkdtemp(name.data());
     options.ports.insert(80);
     options.output = "file:" + path("out");
   }
@@ -39,12 +37,11 @@ class RunStage {
       kill(child_, SIGKILL);
       waitpid(child_, nullptr, 0);
     }
-    std::filesystem::remove_all(folder_);
   }
   RunStage(const RunStage&) = delete;
   RunStage& operator=(const RunStage&) = delete;
 
-  std::string path(const std::string& name) const { return folder_ + "/" + name; }
+  std::string path(const std::string& name) const { return folder_.path(name); }
 
   void start(Run run) {
     child_ = fork();
@@ -86,7 +83,7 @@ class RunStage {
   Options options;
 
  private:
-  std::string folder_;
+  test::TempFolder folder_;
   pid_t child_ = -1;
 };
 
