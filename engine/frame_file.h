@@ -24,7 +24,8 @@ namespace tapline {
 // old. Used by that worker's thread alone.
 class FrameChannel {
  public:
-  // `only`: save what decodes to TCP of these ports; nothing: all frames, for the kernel has filtered them.
+  // `only`: save what decodes to TCP of these ports, and fragments, which need not show theirs; nothing: all
+  // frames, for the kernel has filtered them.
   FrameChannel(LineBuffers& lines, std::optional<PortSet> only)
       : lines_(lines), writer_(lines), only_(std::move(only)) {}
 

@@ -31,7 +31,7 @@ void EcsEncoder::on_connection(const ConnectionEvent& event) {
   begin_connection(event.connection);
   if (closed) json_.field("transactions", event.transactions);
   json_.end_object();
-  write_observer(event.connection);
+  write_path(event.connection);
   write_tcp(event);
   write_tls(event);
   end_record();

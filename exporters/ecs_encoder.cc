@@ -74,7 +74,18 @@ void EcsEncoder::begin_connection(const ConnectionInfo& connection) {
   if (connection.number != 0) json_.field("number", connection.number);
 }
 
-void EcsEncoder::write_observer(const ConnectionInfo& connection) {
+void EcsEncoder::write_path(const ConnectionInfo& connection) {
+  if (!connection.tunnels.empty()) {
+    json_.key("tunnel");
+    json_.begin_array();
+    for (const Tunnel& tunnel : connection.tunnels) {
+      json_.begin_object();
+      json_.field("type", kTunnelNames[static_cast<std::size_t>(tunnel.type)]);
+      if (tunnel.id) json_.field("id", *tunnel.id);
+      json_.end_object();
+    }
+    json_.end_array();
+  }
   const std::string_view name = interface_name(connection);
   if (name.empty()) return;
   json_.key("observer");

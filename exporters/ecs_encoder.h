@@ -51,7 +51,8 @@ class EcsEncoder final : public RecordEncoder {
   void write_endpoint(const IpAddress& ip, std::uint16_t port, const SideReport* report);
   void begin_network(const ConnectionInfo& connection, AppProtocol protocol);
   void begin_connection(const ConnectionInfo& connection);
-  void write_observer(const ConnectionInfo& connection);
+  // The tunnels that it is in, and the interface that it came in on.
+  void write_path(const ConnectionInfo& connection);
   void write_pieces(RedactionRule rule, std::string_view text, bool folded);  // inside a string
   void write_wire(RedactionRule rule, std::string_view text);                 // a string
   void write_wire(RedactionRule rule, const HeaderField& field);

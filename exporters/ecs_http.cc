@@ -42,7 +42,7 @@ void EcsEncoder::write_transaction(const TransactionEvent& event, Extent extent)
   begin_connection(event.connection);
   if (event.number != 0) json_.field("transaction", event.number);
   json_.end_object();
-  write_observer(event.connection);
+  write_path(event.connection);
   if (request != nullptr && !request->target.empty()) write_url(url, request->target);
   write_http(event, extent);
   if (request_.user_agent != nullptr) {

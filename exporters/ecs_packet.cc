@@ -65,7 +65,7 @@ void EcsEncoder::on_packet(const PacketEvent& event) {
   json_.end_object();
   begin_connection(event.connection);
   json_.end_object();
-  write_observer(event.connection);
+  write_path(event.connection);
   write_frame(event);
   write_ip(details.ip);
   write_segment(event);

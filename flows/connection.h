@@ -87,7 +87,9 @@ struct Connection {
   std::uint64_t number = 0;       // in the order of first frames, of this worker
   std::uint32_t first_seq = 0;
   std::uint32_t conversation = 0xffffffffu;  // index of its payload state; none before payload came
-  std::uint32_t transactions = 0;            // numbers given so far
+  std::uint32_t encapsulation =
+      0xffffffffu;                 // index of its first frame's VLAN tags and tunnels; none: it has none
+  std::uint32_t transactions = 0;  // numbers given so far
   std::uint16_t interface = 0;
   std::uint8_t client = kUndecided;     // which endpoint is the client
   std::uint8_t completeness = 0;        // ConnectionEvent::completeness

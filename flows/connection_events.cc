@@ -46,19 +46,23 @@ SideReport report(const Endpoint& side, const StreamAccount* account) {
 
 }  // namespace
 
-ConnectionInfo describe(const Connection& connection, bool numbered) {
+ConnectionInfo describe(FlowContext& context, const Connection& connection) {
   const int client = connection.client == 1 ? 1 : 0;
   ConnectionInfo info;
   info.client_ip = connection.key.ip(client);
   info.server_ip = connection.key.ip(1 - client);
   info.client_port = connection.key.port(client);
   info.server_port = connection.key.port(1 - client);
-  info.vlan = connection.key.vlan(0);
-  info.inner_vlan = connection.key.vlan(1);
+  if (connection.encapsulation != SlotPool<Encapsulation>::kNone) {
+    const Encapsulation& around = context.encapsulations[connection.encapsulation];
+    info.vlan = around.vlan(0);
+    info.inner_vlan = around.vlan(1);
+    info.tunnels = around.tunnels();
+  }
   info.interface = connection.interface;
   info.protocol = connection.protocol;
   info.id = id_of(connection);
-  info.number = numbered ? connection.number : 0;
+  info.number = context.options.number_connections ? connection.number : 0;
   return info;
 }
 

@@ -2,12 +2,13 @@
 #pragma once
 
 #include "flows/connection.h"
+#include "flows/flow_context.h"
 #include "flows/http_conversation.h"
 
 namespace tapline {
 
-// What records say of which connection it is. `numbered`: with ConnectionInfo::number.
-ConnectionInfo describe(const Connection& connection, bool numbered);
+// What records say of which connection it is. A view into the context.
+ConnectionInfo describe(FlowContext& context, const Connection& connection);
 
 // Fills an event of `action`, at the frame time that belongs to it. `conversation` is null when no payload
 // came.

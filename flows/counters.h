@@ -14,13 +14,14 @@ enum class Undecoded : std::uint8_t {
   kLinkType,   // a link layer that is not understood
   kNetwork,    // not IPv4 or IPv6
   kTransport,  // not TCP
-  kFragment,   // an IP fragment other than the first
+  kFragment,   // an IP fragment whose datagram never became whole
   kTruncated,  // cut before the end of the TCP header
   kMalformed,  // a length field contradicts another
+  kTooDeep,    // more headers or tunnels in each other than are followed
   kPort,       // TCP, of no port asked for (files only: live, the kernel refuses these)
 };
-inline constexpr std::array<std::string_view, 8> kUndecodedNames = {
-    "none", "link_type", "network", "transport", "fragment", "truncated", "malformed", "port"};
+inline constexpr std::array<std::string_view, 9> kUndecodedNames = {
+    "none", "link_type", "network", "transport", "fragment", "truncated", "malformed", "too_deep", "port"};
 
 // Plain numbers of one worker; the engine publishes copies. All only ever grow but `open`.
 struct FlowCounters {

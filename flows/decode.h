@@ -5,7 +5,10 @@
 #include <span>
 
 #include "flows/counters.h"
+#include "flows/encapsulation.h"
 #include "flows/flow_key.h"
+#include "flows/fragment.h"
+#include "flows/landmarks.h"
 #include "flows/packet.h"
 
 namespace tapline {
@@ -27,6 +30,9 @@ struct TcpSegment {
   std::int64_t time_ns = 0;
   std::uint64_t ordinal = 0;
   std::uint16_t interface = 0;
+  Encapsulation around;
+  // What the segment stands in, when that came in fragments; the frame has only the last one of them.
+  const Datagram* datagram = nullptr;
 
   bool has(TcpFlag flag) const { return (flags & flag) != 0; }
   // Sequence numbers that the segment takes up: payload, SYN and FIN (RFC 9293 section 3.4).
@@ -37,11 +43,28 @@ struct TcpSegment {
   std::uint32_t payload_seq() const { return seq + (has(kSyn) ? 1u : 0u); }
 };
 
-// Understands Ethernet with up to two VLAN tags (in the frame, or taken out of it), Linux cooked v1 and v2,
-// raw IP and BSD loopback; IPv4 with options, IPv6 with extension headers; first fragments, which count as
-// the segment as far as they reach. An IPv4 total length of 0 (segmentation offload, BIG TCP) and an IPv6
-// payload length of 0 mean "to the end of the frame". Padding behind the IP packet is no payload. Any port is
-// decoded.
-Undecoded decode(const Packet& packet, TcpSegment& segment);
+// Understands, nested in any order up to kMaxHeaders headers and Encapsulation::kMaxTunnels tunnels:
+//   Ethernet, Linux cooked v1 and v2, raw IP, BSD loopback;
+//   VLAN tags (EtherTypes 0x8100, 0x88a8, 0x9100), MPLS (IP, or Ethernet behind a control word, RFC 4385),
+//   PPPoE sessions (RFC 2516);
+//   IPv4 with options, IPv6 with extension headers (hop-by-hop, routing, fragment, authentication,
+//   destination); IPv4 and IPv6 in each other (protocols 4 and 41), GRE with checksum, key and sequence
+//   number (RFC 2784, RFC 2890) around IP, MPLS, Ethernet and ERSPAN (types I to III), VXLAN (RFC 7348; UDP
+//   ports 4789 and 8472), GENEVE (RFC 8926; UDP port 6081).
+// An IPv4 total length of 0 (segmentation offload, BIG TCP) and an IPv6 payload length of 0 mean "to the end
+// of the frame". Padding behind the IP packet is no payload. Any TCP port is decoded. The eBPF filter follows
+// the same table (bpf/headers.bpf.h).
+inline constexpr int kMaxHeaders = 16;
+
+// kFragment: the frame has a part of a datagram that may hold TCP; with `fragment`, that is where it goes.
+Undecoded decode(const Packet& packet, TcpSegment& segment, Fragment* fragment = nullptr);
+// Goes on where fragments have been put together: `packet` is the frame with the last one. `datagram` must
+// outlive the segment.
+Undecoded decode(const Packet& packet, const Datagram& datagram, TcpSegment& segment,
+                 Fragment* fragment = nullptr);
+
+// Notes what stands where on the way to the TCP header, for packet records: of the frame, and of the datagram
+// that it completes (null: none).
+Landmarks find_landmarks(const Packet& packet, const Datagram* datagram);
 
 }  // namespace tapline

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "flows/address.h"
+#include "flows/encapsulation.h"
 #include "flows/packet_details.h"
 
 namespace tapline {
@@ -45,7 +46,9 @@ struct ConnectionId {
 struct ConnectionInfo {
   IpAddress client_ip, server_ip;  // of the innermost IP header
   std::uint16_t client_port = 0, server_port = 0;
+  // Of the first frame (all have the same, unless FlowOptions::ignore_encapsulation says otherwise).
   std::optional<std::uint16_t> vlan, inner_vlan;  // VLAN ids (12 bits), outer first
+  std::span<const Tunnel> tunnels;                // outermost first
   std::uint16_t interface = 0;                    // Packet::interface of the first frame
   AppProtocol protocol = AppProtocol::kUnknown;
   ConnectionId id;

@@ -1,22 +1,29 @@
 // What all connections of one worker share.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "flows/byte_pool.h"
 #include "flows/counters.h"
+#include "flows/encapsulation.h"
 #include "flows/events.h"
 #include "flows/flow_processor.h"
 #include "flows/http_head.h"
+#include "flows/slot_pool.h"
 
 namespace tapline {
 
 struct FlowContext {
   FlowContext(const FlowOptions& given, EventSink& out)
-      : options(given), pool(given.reassembly_memory), sink(out) {}
+      : options(given),
+        pool(given.reassembly_memory),
+        encapsulations(std::max(given.max_flows, 1u)),
+        sink(out) {}
 
   const FlowOptions options;
   BytePool pool;
+  SlotPool<Encapsulation> encapsulations;  // of the connections that have one
   FlowCounters counters;
   EventSink& sink;
   // Scratch, so that reading a head again for its record allocates nothing.

@@ -1,24 +1,24 @@
-// What makes two TCP segments belong to one connection: addresses, ports and VLAN tags, the same for both
-// directions.
+// What makes two TCP segments belong to one connection: addresses, ports, VLAN tags and tunnels, the same for
+// both directions.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 
 #include "flows/address.h"
+#include "flows/encapsulation.h"
 
 namespace tapline {
 
 // The two endpoints stand in a fixed order (the smaller address, then the smaller port, first), so that both
-// directions have one key. Forty bytes without padding: hashed and compared as five words.
+// directions have one key. Forty-eight bytes without padding: hashed and compared as six words.
 class FlowKey {
  public:
   FlowKey() = default;
 
-  // Endpoint 0 and 1 must be in order already; see ordered(). `ip` points to 4 or 16 bytes, network order;
-  // ports are in host order. Tags are VLAN TCIs, of which the id (12 bits) counts.
+  // Endpoint 0 and 1 must be in order already. `ip` points to 4 or 16 bytes, network order; ports are in host
+  // order.
   void set(IpVersion version, const std::uint8_t* ip0, const std::uint8_t* ip1, std::uint16_t port0,
            std::uint16_t port1) {
     const std::size_t n = version == IpVersion::kV4 ? 4 : 16;
@@ -28,11 +28,21 @@ class FlowKey {
     words_[4] = port0 | std::uint64_t{port1} << 16 |
                 (version == IpVersion::kV6 ? std::uint64_t{1} << 63 : std::uint64_t{0});
   }
-  // Id 0 means "priority only, no VLAN" (IEEE 802.1Q) and leaves the key as it is.
-  void add_vlan(std::uint16_t tci) {
-    if ((tci & 0x0fffu) == 0) return;
-    const std::uint64_t tag = kTagged | (tci & 0x0fffu);
-    words_[4] |= (vlan_bits(0) & kTagged) == 0 ? tag << 32 : tag << 48;
+  // Keeps connections apart that have equal addresses in different VLANs or tunnels.
+  void set_encapsulation(const Encapsulation& around) {
+    if (around.empty()) return;
+    if (const auto outer = around.vlan(0)) words_[4] |= (kTagged | *outer) << 32;
+    if (const auto inner = around.vlan(1)) words_[4] |= (kTagged | *inner) << 48;
+    for (const Tunnel& tunnel : around.tunnels()) {
+      const std::uint64_t type = static_cast<std::uint64_t>(tunnel.type) + 1;
+      words_[5] =
+          mix(words_[5], type << 33 | std::uint64_t{tunnel.id.has_value()} << 32 | tunnel.id.value_or(0));
+    }
+  }
+
+  void clear_encapsulation() {
+    words_[4] &= ~(std::uint64_t{0x1fff} << 32 | std::uint64_t{0x1fff} << 48);
+    words_[5] = 0;
   }
 
   IpVersion version() const { return words_[4] >> 63 != 0 ? IpVersion::kV6 : IpVersion::kV4; }
@@ -43,17 +53,11 @@ class FlowKey {
     std::memcpy(address.bytes.data(), &words_[static_cast<std::size_t>(2 * endpoint)], 16);
     return address;
   }
-  // 0: the outer tag, 1: the inner one.
-  std::optional<std::uint16_t> vlan(int which) const {
-    if ((vlan_bits(which) & kTagged) == 0) return std::nullopt;
-    return static_cast<std::uint16_t>(vlan_bits(which) & 0x0fffu);
-  }
-
   // Well mixed in all bits. `seed` keeps strangers from choosing colliding tuples.
   std::uint64_t hash(std::uint64_t seed) const {
     std::uint64_t h = seed;
-    for (const std::uint64_t word : words_) h = mix(h ^ word, 0x9e3779b97f4a7c15u);
-    return h;
+    for (std::size_t i = 0; i < 4; ++i) h = mix(h ^ words_[i], kMultiplier);
+    return mix(h ^ words_[4], kMultiplier ^ words_[5]);
   }
   static std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
     __extension__ using Wide = unsigned __int128;
@@ -65,10 +69,11 @@ class FlowKey {
 
  private:
   static constexpr std::uint64_t kTagged = 0x1000;
-  std::uint64_t vlan_bits(int which) const { return words_[4] >> (32 + 16 * which) & 0x1fffu; }
+  static constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15u;
 
-  std::array<std::uint64_t, 5> words_{};  // address 0, address 1, ports and tags and version
+  // Address 0, address 1; ports, tags and version; a digest of the tunnels, 0 where there is none.
+  std::array<std::uint64_t, 6> words_{};
 };
-static_assert(sizeof(FlowKey) == 40);
+static_assert(sizeof(FlowKey) == 48);
 
 }  // namespace tapline

@@ -8,6 +8,7 @@
 #include "flows/decode.h"
 #include "flows/flow_context.h"
 #include "flows/flow_table.h"
+#include "flows/fragment_table.h"
 #include "flows/http_conversation.h"
 #include "flows/index_list.h"
 #include "flows/tcp_analysis.h"
@@ -36,6 +37,7 @@ struct FlowProcessor::State {
       : context(options, sink),
         table(std::max(options.max_flows, 1u), options.hash_seed),
         conversations(std::max(options.max_flows, 1u)),
+        fragments(context.pool),
         wheel(std::max(options.max_flows, 1u)),
         lists(std::max(options.max_flows, 1u)) {}
 
@@ -46,6 +48,7 @@ struct FlowProcessor::State {
   };
 
   void read(const Packet& packet, Entry& entry);
+  Undecoded decode_whole(const Packet& packet, TcpSegment& segment);
   void handle(const Packet& packet, const Entry& entry);
   Connection& open(const TcpSegment& segment, std::uint64_t hash);
   void update(Connection& connection, const Packet& packet, const TcpSegment& segment);
@@ -80,11 +83,17 @@ struct FlowProcessor::State {
   void update_counters() {
     context.counters.open = table.size();
     context.counters.reassembly_bytes = context.pool.used();
+    // As all that is nobody's: each worker of several puts the same datagrams together.
+    if (context.options.worker == 0) {
+      context.counters.undecoded[static_cast<std::size_t>(Undecoded::kFragment)] = fragments.given_up();
+    }
   }
 
   FlowContext context;
   FlowTable table;
   SlotPool<HttpConversation> conversations;
+  FragmentTable fragments;
+  Fragment fragment;  // scratch
   TimerWheel wheel;
   IndexLists lists;
   // By EvictionClass, those that came to it first in front; of what is evicted last there is no list.
@@ -100,14 +109,26 @@ struct FlowProcessor::State {
   std::optional<std::int64_t> previous_time, time_delta;  // of the frame before, and since then
 };
 
+// kFragment: it waits for the rest of its datagram, or was given up with it.
+Undecoded FlowProcessor::State::decode_whole(const Packet& packet, TcpSegment& segment) {
+  Undecoded why = decode(packet, segment, &fragment);
+  while (why == Undecoded::kFragment) {
+    const Datagram* const datagram = fragments.add(fragment, packet.time_ns);
+    if (datagram == nullptr) break;
+    why = decode(packet, *datagram, segment, &fragment);
+  }
+  return why;
+}
+
 // Decodes a frame and starts the loads that handle() will wait for.
 void FlowProcessor::State::read(const Packet& packet, Entry& entry) {
   const FlowOptions& options = context.options;
   FlowCounters& counters = context.counters;
-  Undecoded why = decode(packet, entry.segment);
+  Undecoded why = decode_whole(packet, entry.segment);
   entry.mine = false;
   if (why == Undecoded::kNone) {
-    const FlowKey& key = entry.segment.key;
+    FlowKey& key = entry.segment.key;
+    if (options.ignore_encapsulation) key.clear_encapsulation();
     const bool asked_for = options.ports.contains(key.port(0)) || options.ports.contains(key.port(1));
     if (asked_for) {
       entry.mine = options.workers == 1 || worker_of(key, options.workers) == options.worker;
@@ -115,12 +136,10 @@ void FlowProcessor::State::read(const Packet& packet, Entry& entry) {
     } else {
       why = Undecoded::kPort;
     }
-  } else {
-    entry.segment.time_ns = packet.time_ns;
   }
   if (!entry.mine) {  // what is nobody's counts with worker 0
     if (options.worker != 0) return;
-    ++counters.undecoded[static_cast<std::size_t>(why)];
+    if (why != Undecoded::kFragment) ++counters.undecoded[static_cast<std::size_t>(why)];
   }
   ++counters.packets;
   counters.bytes += packet.length;
@@ -160,6 +179,10 @@ Connection& FlowProcessor::State::open(const TcpSegment& segment, std::uint64_t 
   Connection& connection = table.insert(segment.key, hash);
   begin_connection(connection, segment);
   connection.number = next_number++;
+  if (!segment.around.empty()) {
+    connection.encapsulation = context.encapsulations.allocate();
+    context.encapsulations[connection.encapsulation] = segment.around;
+  }
   const std::uint32_t index = table.index_of(connection);
   wheel.schedule(index, deadline(connection));
   if (context.options.tell_packets) {
@@ -240,7 +263,7 @@ void FlowProcessor::State::tell_beginning(Connection& connection) {
 }
 
 void FlowProcessor::State::tell(Connection& connection, ConnectionAction action, std::int64_t time) {
-  const ConnectionInfo info = describe(connection, context.options.number_connections);
+  const ConnectionInfo info = describe(context, connection);
   ConnectionEvent event = make_event(connection, info, action, conversation_of(connection), context.pool);
   event.time = time;
   context.sink.on_connection(event);
@@ -248,7 +271,7 @@ void FlowProcessor::State::tell(Connection& connection, ConnectionAction action,
 
 void FlowProcessor::State::tell_packet(const Connection& connection, const Packet& packet,
                                        const TcpSegment& segment) {
-  const ConnectionInfo info = describe(connection, context.options.number_connections);
+  const ConnectionInfo info = describe(context, connection);
   const std::uint8_t client = connection.client == 1 ? 1 : 0;  // as describe() takes it
   const PacketDetails details = read_details(packet, segment);
   PacketEvent event{.connection = info, .packet = packet, .segment = segment, .details = details};
@@ -322,7 +345,7 @@ void FlowProcessor::State::close(Connection& connection, CloseReason reason, boo
   if (connection.ended) reason = connection.end_reason;
   HttpConversation* conversation = conversation_of(connection);
   if (conversation != nullptr) conversation->finish(context, connection, reason);
-  const ConnectionInfo info = describe(connection, context.options.number_connections);
+  const ConnectionInfo info = describe(context, connection);
   if (written) {
     context.sink.on_connection(
         make_event(connection, info, ConnectionAction::kClosed, conversation, context.pool, reason));
@@ -336,6 +359,9 @@ void FlowProcessor::State::close(Connection& connection, CloseReason reason, boo
   }
   if (connection.listed != EvictionClass::kLast)
     lists.remove(evictable[static_cast<std::size_t>(connection.listed)], index);
+  if (connection.encapsulation != SlotPool<Encapsulation>::kNone) {
+    context.encapsulations.release(connection.encapsulation);
+  }
   if (scheduled) wheel.cancel(index);
   if (context.options.tell_packets) ended_analyses.add(connection.key, analyses[index]);
   table.erase(connection);
@@ -355,6 +381,7 @@ void FlowProcessor::process(std::span<const Packet> packets) {
       if (state.batch[i].mine) state.table.prefetch_connection(state.batch[i].hash);
     }
     for (std::size_t i = 0; i < n; ++i) state.handle(packets[i], state.batch[i]);
+    state.fragments.forget_completed();
     packets = packets.subspan(n);
   }
   state.update_counters();
@@ -373,6 +400,7 @@ void FlowProcessor::finish(CloseReason reason) {
   std::sort(open.begin(), open.end(),
             [](const Connection* a, const Connection* b) { return a->number < b->number; });
   for (Connection* connection : open) state.close(*connection, reason);
+  state.fragments.clear();
   state.update_counters();
 }
 

@@ -24,6 +24,8 @@ struct FlowOptions {
   // When several workers read the same frames, each takes in all of them, for their times and ordinals, and
   // handles the connections that worker_of() gives it. 0 of 1 handles all.
   std::uint32_t worker = 0, workers = 1;
+  // Tell connections apart by addresses and ports alone, whatever VLAN or tunnel they are seen in.
+  bool ignore_encapsulation = false;
   bool tell_requests = false;       // call EventSink::on_request()
   bool tell_packets = false;        // call EventSink::on_packet(), and keep what it takes to tell
   bool number_connections = false;  // give ConnectionInfo::number (one worker reading a file)

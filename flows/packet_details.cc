@@ -33,67 +33,8 @@ MacAddress mac_at(const std::uint8_t* p) {
   return mac;
 }
 
-// The name of the tag of this type; empty for another type.
-std::string_view tag_name(std::uint16_t ether_type) {
-  if (ether_type == 0x8100 || ether_type == 0x9100) return "vlan";
-  return ether_type == 0x88a8 ? "ieee8021ad" : std::string_view{};
-}
-
-// Passes over tags that stand in the frame.
-const std::uint8_t* skip_tags(const std::uint8_t* at, std::uint16_t ether_type, ProtocolNames& names) {
-  names.add("ethertype");
-  for (std::string_view tag = tag_name(ether_type); !tag.empty(); tag = tag_name(ether_type)) {
-    names.add(tag);
-    names.add("ethertype");
-    ether_type = load16(at + 2);
-    at += 4;
-  }
-  return at;
-}
-
-// Returns where the first IP header is.
-const std::uint8_t* skip_link(const Packet& packet, PacketDetails& details) {
-  const std::uint8_t* const at = packet.data;
-  ProtocolNames& names = details.protocols;
-  const auto add_taken_tag = [&] {
-    if (!packet.vlan_valid) return;
-    names.add("ethertype");
-    names.add(packet.vlan_tpid == 0x88a8 ? "ieee8021ad" : "vlan");
-  };
-  switch (packet.link) {
-    case LinkType::kEthernet:
-      names.add("eth");
-      details.destination_mac = mac_at(at);
-      details.source_mac = mac_at(at + 6);
-      add_taken_tag();
-      return skip_tags(at + 14, load16(at + 12), names);
-    case LinkType::kLinuxSll:
-      names.add("sll");
-      if (load16(at + 4) == 6) details.source_mac = mac_at(at + 6);
-      add_taken_tag();
-      return skip_tags(at + 16, load16(at + 14), names);
-    case LinkType::kLinuxSll2:
-      names.add("sll");
-      if (at[11] == 6) details.source_mac = mac_at(at + 12);
-      add_taken_tag();
-      return skip_tags(at + 20, load16(at), names);
-    case LinkType::kNull:
-    case LinkType::kLoop:
-      names.add("null");
-      return at + 4;
-    case LinkType::kRaw:
-      names.add("raw");
-      break;
-    case LinkType::kIpv4:
-    case LinkType::kIpv6:
-      break;
-  }
-  return at;
-}
-
 void read_ipv4(const std::uint8_t* at, PacketDetails& details) {
   IpDetails& ip = details.ip;
-  details.protocols.add("ip");
   ip.version = IpVersion::kV4;
   ip.header_bytes = static_cast<std::uint16_t>((at[0] & 0x0f) * 4);
   ip.dscp = at[1] >> 2;
@@ -109,9 +50,9 @@ void read_ipv4(const std::uint8_t* at, PacketDetails& details) {
       fold(sum({at, ip.header_bytes}, 0)) == 0xffff ? ChecksumStatus::kGood : ChecksumStatus::kBad;
 }
 
-void read_ipv6(const std::uint8_t* at, const std::uint8_t* tcp, PacketDetails& details) {
+// `fragment`: the fragment header, or null.
+void read_ipv6(const std::uint8_t* at, const std::uint8_t* fragment, PacketDetails& details) {
   IpDetails& ip = details.ip;
-  details.protocols.add("ipv6");
   ip.version = IpVersion::kV6;
   ip.header_bytes = 40;
   const auto traffic_class = static_cast<std::uint8_t>(load16(at) >> 4);
@@ -121,36 +62,10 @@ void read_ipv6(const std::uint8_t* at, const std::uint8_t* tcp, PacketDetails& d
   if (payload != 0) ip.total_bytes = 40u + payload;
   ip.protocol = at[6];
   ip.ttl = at[7];
-  std::uint8_t next = at[6];
-  for (at += 40; at < tcp;) {
-    std::size_t size = (at[1] + 1u) * 8u;
-    switch (next) {
-      case 0:
-        details.protocols.add("ipv6.hopopts");
-        break;
-      case 43:
-        details.protocols.add("ipv6.routing");
-        break;
-      case 44:
-        details.protocols.add("ipv6.fraghdr");
-        size = 8;
-        ip.flags = at[3] & 1;
-        ip.fragment_offset = static_cast<std::uint16_t>(load16(at + 2) & 0xfff8);
-        ip.id = load32(at + 4);
-        break;
-      case 51:
-        details.protocols.add("ah");
-        size = (at[1] + 2u) * 4u;
-        break;
-      case 60:
-        details.protocols.add("ipv6.dstopts");
-        break;
-      default:
-        break;
-    }
-    next = at[0];
-    at += size;
-  }
+  if (fragment == nullptr) return;
+  ip.flags = fragment[3] & 1;
+  ip.fragment_offset = static_cast<std::uint16_t>(load16(fragment + 2) & 0xfff8);
+  ip.id = load32(fragment + 4);
 }
 
 void read_options(Bytes options, TcpDetails& tcp) {
@@ -176,10 +91,9 @@ std::uint64_t pseudo_header_sum(const PacketDetails& details, std::uint32_t tcp_
 
 ChecksumStatus check_tcp(const std::uint8_t* header, const PacketDetails& details) {
   const TcpDetails& tcp = details.tcp;
-  const bool fragment = (details.ip.flags.value_or(0) & kMoreFragments) != 0;
   const bool whole =
       header + tcp.header_bytes == tcp.payload.data() && tcp.payload.size() == tcp.payload_bytes;
-  if (fragment || !whole) return ChecksumStatus::kUnverified;
+  if (!whole) return ChecksumStatus::kUnverified;
   const std::uint32_t size = tcp.header_bytes + tcp.payload_bytes;
   const std::uint64_t pseudo = pseudo_header_sum(details, size);
   if (fold(sum({header, size}, pseudo)) == 0xffff) return ChecksumStatus::kGood;
@@ -215,11 +129,15 @@ PacketDetails read_details(const Packet& packet, const TcpSegment& segment) {
   details.captured = packet.captured;
   details.source_ip = segment.key.ip(segment.sender);
   details.destination_ip = segment.key.ip(1 - segment.sender);
-  const std::uint8_t* const ip = skip_link(packet, details);
+  const Landmarks marks = find_landmarks(packet, segment.datagram);
+  details.protocols = marks.protocols;
+  if (marks.source_mac != nullptr) details.source_mac = mac_at(marks.source_mac);
+  if (marks.destination_mac != nullptr) details.destination_mac = mac_at(marks.destination_mac);
+  const std::uint8_t* const ip = marks.ip;
   if (ip[0] >> 4 == 4) {
     read_ipv4(ip, details);
   } else {
-    read_ipv6(ip, header, details);
+    read_ipv6(ip, marks.fragment_header, details);
   }
   details.protocols.add("tcp");
   TcpDetails& tcp = details.tcp;

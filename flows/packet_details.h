@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "flows/address.h"
+#include "flows/landmarks.h"
 
 namespace tapline {
 
@@ -15,7 +16,7 @@ struct Packet;
 struct TcpSegment;
 
 enum class ChecksumStatus : std::uint8_t {
-  kUnverified,  // cut by a snaplen, a fragment, or not yet put in when the frame was captured
+  kUnverified,  // cut by a snaplen, or not yet put in when the frame was captured
   kGood,
   kBad,
 };
@@ -25,8 +26,9 @@ using MacAddress = std::array<std::uint8_t, 6>;
 // Bits of IpDetails::flags.
 enum IpFlag : std::uint8_t { kMoreFragments = 1, kDontFragment = 2, kReservedBit = 4 };
 
-// The innermost IP header. What IPv6's has not is left out: id, flags, fragment_offset (they are those of a
-// fragment header, where there is one) and the checksum.
+// The innermost IP header; where the segment came in fragments, that of the last one. What IPv6's has not is
+// left out: id, flags, fragment_offset (they are those of a fragment header, where there is one) and the
+// checksum.
 struct IpDetails {
   IpVersion version = IpVersion::kV4;
   std::uint16_t header_bytes = 0;  // IPv4 with options; IPv6 without extension headers
@@ -61,19 +63,6 @@ struct TcpDetails {
   std::span<const std::uint8_t> payload;  // as far as it was captured
 };
 
-// What stands around the segment, in the words of Wireshark's frame.protocols, from the outermost.
-class ProtocolNames {
- public:
-  void add(std::string_view name) {
-    if (size_ < names_.size()) names_[size_++] = name;
-  }
-  std::span<const std::string_view> view() const { return {names_.data(), size_}; }
-
- private:
-  std::array<std::string_view, 24> names_{};
-  std::size_t size_ = 0;
-};
-
 // The start line (RFC 9112 section 2.1) of the HTTP message that begins with the segment's payload. Of a
 // response all of it is in `rest`; of a request only what follows the target.
 struct StartLine {
@@ -85,16 +74,16 @@ struct StartLine {
 struct PacketDetails {
   std::uint64_t ordinal = 0;  // Packet::ordinal
   std::int64_t time_ns = 0;
-  std::uint32_t bytes = 0, captured = 0;  // of the frame, on the wire and in the capture
-  ProtocolNames protocols;                // up to and with `tcp`
-  std::optional<MacAddress> source_mac, destination_mac;
+  std::uint32_t bytes = 0, captured = 0;                  // of the frame, on the wire and in the capture
+  ProtocolNames protocols;                                // up to and with `tcp`
+  std::optional<MacAddress> source_mac, destination_mac;  // of the innermost link header
   IpAddress source_ip, destination_ip;
   IpDetails ip;
   TcpDetails tcp;
   StartLine start_line;  // empty: none begins here, or not all of it is here
 };
 
-// REQUIRES: decode() made `segment` of `packet`.
+// REQUIRES: decode() made `segment` of `packet`, and what `segment` views is still there.
 PacketDetails read_details(const Packet& packet, const TcpSegment& segment);
 
 }  // namespace tapline

@@ -33,7 +33,7 @@ Outcome Exchange::outcome_of(const Transaction& transaction) const {
 
 void Exchange::write(Transaction& transaction) {
   ++context_.counters.transactions;
-  const ConnectionInfo info = describe(connection_, context_.options.number_connections);
+  const ConnectionInfo info = describe(context_, connection_);
   TransactionEvent event{.connection = info};
   MessageView request, response;
   const auto view = [this](const MessageRecord& record, MessageView& out, const HttpHead& head,
@@ -82,7 +82,7 @@ void Exchange::write(Transaction& transaction) {
 
 // `head` may be context_.request_head: nothing is read here.
 void Exchange::tell_request(const Transaction& transaction, const HttpHead& head, bool whole) {
-  const ConnectionInfo info = describe(connection_, context_.options.number_connections);
+  const ConnectionInfo info = describe(context_, connection_);
   MessageView request = view_of(transaction.request, head);
   request.method = head.method;
   request.target = head.target;

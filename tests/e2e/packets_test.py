@@ -16,7 +16,8 @@ from lab import LabTest, main, run, tshark
 
 # CORPUS names the directory that holds public/; without it the tests of public captures have nothing to read.
 CORPUS = os.environ.get("CORPUS", "")
-READ = {"frame", "eth", "ethertype", "vlan", "ieee8021ad", "sll", "null", "raw", "ip", "ipv6", "tcp", "data"}
+READ = {"frame", "eth", "ethertype", "vlan", "ieee8021ad", "sll", "null", "raw", "ip", "ipv6", "tcp", "data",
+        "udp", "gre", "erspan", "vxlan", "geneve", "pppoes", "ppp", "mpls", "pwethheuristic", "pwethcw"}
 WORDS = ("retransmission fast_retransmission spurious_retransmission out_of_order lost_segment ack_lost_segment "
          "duplicate_ack keep_alive keep_alive_ack zero_window zero_window_probe window_update window_full "
          "reused_ports").split()
@@ -34,11 +35,11 @@ PLAIN = {  # a number, where both have it: our name, and tshark's
     "tcp.options.timestamp.echo": "tcp.options.timestamp.tsecr",
 }
 IPV4 = {"ip.header_bytes": "ip.hdr_len", "ip.dscp": "ip.dsfield.dscp", "ip.ecn": "ip.dsfield.ecn",
-        "ip.total_bytes": "ip.len", "ip.id": "ip.id", "ip.fragment_offset": "ip.frag_offset", "ip.ttl": "ip.ttl",
+        "ip.total_bytes": "ip.len", "ip.id": "ip.id", "ip.ttl": "ip.ttl",
         "ip.protocol": "ip.proto", "ip.checksum": "ip.checksum"}
 IPV6 = {"ip.dscp": "ipv6.tclass.dscp", "ip.ecn": "ipv6.tclass.ecn", "ip.ttl": "ipv6.hlim", "ip.protocol": "ipv6.nxt"}
 OTHERS = ["frame.number", "frame.time_delta", "tcp.time_delta", "frame.protocols", "eth.src", "eth.dst",
-          "sll.src.eth", "ip.version", "ip.flags.mf", "ip.flags.df", "ip.flags.rb", "ip.checksum.status", "ipv6.plen",
+          "sll.src.eth", "ip.version", "ip.flags.mf", "ip.flags.df", "ip.flags.rb", "ip.frag_offset", "ip.checksum.status", "ipv6.plen",
           "tcp.checksum.status", "tcp.options.sack_le", "tcp.options.sack_re", "tcp.option_kind", "_ws.col.Info"]
 # What tshark shows for these where we leave a field out: it shows a SYN's acknowledgment as 0, and a window as sent,
 # or shifted as the SYN alone asked for, where it does not know by how much to shift it.
@@ -55,6 +56,13 @@ PUBLIC = """arkime--http-tcp-seq-issue.pcap arkime--twovlan.pcap arkime--websock
     zeek--http_content-range-gap.pcap zeek--http_docker-http-upgrade.pcap zeek--http_m57-long-49600-80.pcap
     zeek--tcp_payload-synack.pcap zeek--http_concurrent-range-requests.pcap zeek--tcp_retransmit-timeout.pcapng
     zeek--tls_ocsp-request-only.pcap zeek--tls_ssl-to-http-server.pcap""".split()
+
+# Connections inside tunnels, and segments that came in fragments.
+ENCAPSULATED = """ndpi--6in4tunnel.pcap pcapplusplus--expected_output_ipfragutil_bpf_filter.pcap
+    pcapplusplus--expected_output_ipfragutil_ip_ids.pcap pcapplusplus--one_http_stream_rst.pcap
+    suricata--bug-2576-01-ips_temp6.pcap suricata--bug-2576-02-ips_temp1.pcap
+    suricata--vxlan-non-zero-reserved-fields.pcap wireshark-wiki--6to4.pcap wireshark-wiki--sldy.pcap
+    zeek--tunnels_geneve-many-options.pcap zeek--tunnels_vxlan-encapsulated-http.pcap""".split()
 
 # Frames of these whose words differ, and why.
 KNOWN = {
@@ -96,28 +104,30 @@ def pseudo_header_sum(record):
 
 def differences(record, found):
     """(field, ours, tshark's) of one frame, but for the words."""
-    def first(name):
-        return found[name][0] if found[name] else None
+    def innermost(name):
+        return found[name][-1] if found[name] else None
 
     names = dict(PLAIN, **(IPV4 if dig(record, "ip.version") == 4 else IPV6))
-    pairs = [(ours, number(dig(record, ours)), number(first(theirs))) for ours, theirs in names.items()
+    pairs = [(ours, number(dig(record, ours)), number(innermost(theirs))) for ours, theirs in names.items()
              if dig(record, ours) is not None or ours not in NOT_KNOWN]
     # First frames have no delta; time stamps that run backwards give none.
     for ours, theirs in (("packet.delta", "frame.time_delta"), ("packet.connection_delta", "tcp.time_delta")):
-        expected = nanoseconds(first(theirs))
+        expected = nanoseconds(innermost(theirs))
         pairs.append((ours, dig(record, ours) or 0, max(expected, 0)))
     # Above TCP tshark names what its dissectors made of the frame, tapline the connection's protocol.
-    up_to_tcp = [dig(record, "packet.protocols").split(":tcp")[0], first("frame.protocols").split(":tcp")[0]]
+    up_to_tcp = [dig(record, "packet.protocols").split(":tcp")[0], innermost("frame.protocols").split(":tcp")[0]]
     pairs.append(("packet.protocols", *up_to_tcp))
-    for ours, theirs in (("source.mac", first("eth.src") or first("sll.src.eth")), ("destination.mac", first("eth.dst"))):
+    for ours, theirs in (("source.mac", innermost("eth.src") or innermost("sll.src.eth")), ("destination.mac", innermost("eth.dst"))):
         pairs.append((ours, (dig(record, ours) or "").replace("-", ":").lower() or None, theirs))
     if dig(record, "ip.version") == 4:
-        flags = [name for name, theirs in (("MF", "mf"), ("DF", "df"), ("RB", "rb")) if first("ip.flags." + theirs) == "1"]
+        flags = [name for name, theirs in (("MF", "mf"), ("DF", "df"), ("RB", "rb")) if innermost("ip.flags." + theirs) == "1"]
+        # tshark 4.0 counts in units of eight bytes.
+        pairs.append(("ip.fragment_offset", dig(record, "ip.fragment_offset"), int(innermost("ip.frag_offset")) * 8))
         pairs.append(("ip.flags", dig(record, "ip.flags"), flags))
-        pairs.append(("ip.checksum_status", dig(record, "ip.checksum_status"), STATUS[first("ip.checksum.status")]))
+        pairs.append(("ip.checksum_status", dig(record, "ip.checksum_status"), STATUS[innermost("ip.checksum.status")]))
     else:
-        pairs.append(("ip.total_bytes", dig(record, "ip.total_bytes"), 40 + int(first("ipv6.plen"))))
-    status, theirs = dig(record, "tcp.checksum_status"), STATUS.get(first("tcp.checksum.status"), "unverified")
+        pairs.append(("ip.total_bytes", dig(record, "ip.total_bytes"), 40 + int(innermost("ipv6.plen"))))
+    status, theirs = dig(record, "tcp.checksum_status"), STATUS.get(innermost("tcp.checksum.status"), "unverified")
     if status == "unverified" and theirs == "bad":  # tshark takes it for what was on the wire
         pairs.append(("tcp.checksum", int(dig(record, "tcp.checksum"), 0), pseudo_header_sum(record)))
     else:
@@ -127,11 +137,11 @@ def differences(record, found):
         pairs.append(("tcp.options.sack", ranges, found[theirs]))
     pairs.append(("tcp.options.sack_permitted", bool(dig(record, "tcp.options.sack_permitted")),
                   "4" in found["tcp.option_kind"]))
-    line, theirs = record["info"], first("_ws.col.Info")
+    line, theirs = record["info"], innermost("_ws.col.Info")
     if status == "unverified":
         theirs = theirs.replace(" [TCP CHECKSUM INCORRECT]", "")
     if dig(record, "tcp.window_scaled") is None:
-        theirs = theirs.replace(" Win=%s" % first("tcp.window_size"), " Win=%d" % dig(record, "tcp.window"))
+        theirs = theirs.replace(" Win=%s" % innermost("tcp.window_size"), " Win=%d" % dig(record, "tcp.window"))
     theirs = theirs.replace("[TCP ZeroWindowProbeAck] ", "")  # no word of the user contract
     if "HTTP/" not in line and words(record) == words_of(found):
         pairs.append(("info", line, theirs))
@@ -241,8 +251,15 @@ class Generated(PacketsTest):
 
 class Public(PacketsTest):
     def test_thirty_captures(self):
+        self.assertEqual(len(PUBLIC), 30)
+        self.compare_all(PUBLIC)
+
+    def test_tunnels_and_fragments(self):
+        self.compare_all(ENCAPSULATED)
+
+    def compare_all(self, captures):
         frames, differing = 0, []
-        for name in PUBLIC:
+        for name in captures:
             with self.subTest(capture=name):
                 path = os.path.join(CORPUS, "public", name)
                 with open(os.path.join(CORPUS, "public", "truth", name + ".json"), encoding="utf-8") as file:
@@ -252,10 +269,9 @@ class Public(PacketsTest):
                 differing += [(name, *other) for other in other_words]
         for name, at, ours, theirs in differing:
             print("%s, frame %d: %s, tshark %s" % (name, at, ours, theirs))
-        print("%d frames of %d captures, words differ on %d" % (frames, len(PUBLIC), len(differing)))
+        print("%d frames of %d captures, words differ on %d" % (frames, len(captures), len(differing)))
         self.assertLessEqual({(name, at) for name, at, *_ in differing}, KNOWN)
         self.assertLess(len(differing), 0.02 * frames)
-        self.assertEqual(len(PUBLIC), 30)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ std::vector<Case> understood() {
       {"total length 0", {.length_field = 0}},
       {"total length beyond the frame", {.length_field = 100}, {}, "", 60},
       {"total length before the frame's end", {.length_field = 50}, {}, "", 10},
-      {"first fragment", {.fragment = 0x2000}},
+      {"first fragment", {.fragment = 0x2000}, Undecoded::kFragment},
       {"do not fragment", {.fragment = 0x4000}},
       {"vlan in the frame", {.tags = {{0x8100, 0x2005}}}, {}, "5"},
       {"vlan out of the frame", {.taken_tag = 0x2005}, {}, "5"},
@@ -57,13 +57,14 @@ std::vector<Case> understood() {
       {"priority tag", {.tags = {priority}}},
       {"priority tag out of the frame", {.taken_tag = priority.tci}},
       {"priority tag around a vlan", {.tags = {priority, {0x8100, 6}}}, {}, "6"},
-      {"three tags", {.tags = {{}, {}, {}}}, Undecoded::kNetwork},
+      {"three tags", {.tags = {{0x88a8, 5}, {0x8100, 6}, {0x8100, 7}}}, {}, "5/6"},
       {"arp", {.ether_type = 0x0806}, Undecoded::kNetwork},
       {"unknown type under a tag", {.tags = {{0x8100, 5}}, .ether_type = 0x0806}, Undecoded::kNetwork},
       {"ip version 5", {.version_nibble = 5}, Undecoded::kNetwork},
       {"udp", {.protocol = 17}, Undecoded::kTransport},
       {"later fragment", {.fragment = 1}, Undecoded::kFragment},
-      {"last fragment of udp", {.protocol = 17, .fragment = 100}, Undecoded::kTransport},
+      {"last fragment of udp", {.protocol = 17, .fragment = 100}, Undecoded::kFragment},
+      {"last fragment of icmp", {.protocol = 1, .fragment = 100}, Undecoded::kTransport},
       {"total length within the header", {.length_field = 19}, Undecoded::kMalformed},
       {"total length within the tcp header", {.length_field = 39}, Undecoded::kMalformed},
       {"tcp header too small", {.tcp_header_size = 4}, Undecoded::kMalformed},
@@ -79,12 +80,15 @@ std::vector<Case> understood() {
         .extensions = {{0, padded_extension(1)},
                        {60, padded_extension(0)},
                        {43, padded_extension(2)},
-                       {44, fragment_extension(1)},
+                       {44, fragment_extension(0)},
                        {51, Bytes{4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
                        {60, padded_extension(3)}}}},
       {"v6 later fragment", {.v6 = true, .extensions = {{44, fragment_extension(8)}}}, Undecoded::kFragment},
       {"v6 later fragment of udp",
        {.v6 = true, .extensions = {{44, fragment_extension(8)}}, .protocol = 17},
+       Undecoded::kFragment},
+      {"v6 later fragment of icmp",
+       {.v6 = true, .extensions = {{44, fragment_extension(8)}}, .protocol = 58},
        Undecoded::kTransport},
       {"v6 extension behind the packet",
        {.v6 = true, .extensions = {{0, Bytes{255, 0, 0, 0, 0, 0, 0}}}},
@@ -132,9 +136,9 @@ Frame frame_of(const Case& c, bool from_client = true) {
   return frame;
 }
 
-std::string vlan_of(const FlowKey& key) {
-  std::string out = key.vlan(0) ? std::to_string(*key.vlan(0)) : "";
-  if (key.vlan(1)) out += "/" + std::to_string(*key.vlan(1));
+std::string vlan_of(const Encapsulation& around) {
+  std::string out = around.vlan(0) ? std::to_string(*around.vlan(0)) : "";
+  if (around.vlan(1)) out += "/" + std::to_string(*around.vlan(1));
   return out;
 }
 
@@ -154,7 +158,7 @@ TEST_P(DecodeTest, GivesTheSegmentOrTheReason) {
   EXPECT_EQ(segment.key.ip(0).bytes[c.envelope.v6 ? 15 : 3], 2);
   EXPECT_EQ(segment.key.ip(1).bytes[c.envelope.v6 ? 15 : 3], 9);
   EXPECT_EQ(segment.key.ip(1).bytes[0], c.envelope.v6 ? 0xfd : 10);
-  EXPECT_EQ(vlan_of(segment.key), c.vlan);
+  EXPECT_EQ(vlan_of(segment.around), c.vlan);
   EXPECT_EQ(segment.seq, 0xfffffff0u);
   EXPECT_EQ(segment.ack, 0x80000001u);
   EXPECT_EQ(segment.flags, kAck | kPsh);

@@ -81,11 +81,15 @@ class Table {
     rows_.push_back({name, link, frame(Way{true}), frame(Way{false}), std::move(wanted)});
   }
 
-  // A row with IPv4 inside, and one with IPv6.
-  void add_both(const std::string& name, Wanted wanted, const Around& around,
+  // A row with IPv4 inside, and one with IPv6; a tunnel `in4` is 4in4 in the first and 6in4 in the other.
+  void add_both(const std::string& name, const Wanted& wanted_in_both, const Around& around,
                 LinkType link = LinkType::kEthernet) {
     for (const bool v6 : {false, true}) {
+      Wanted wanted = wanted_in_both;
       wanted.v6 = v6;
+      for (WantedTunnel& tunnel : wanted.tunnels) {
+        if (tunnel.type.starts_with("in")) tunnel.type.insert(0, v6 ? "6" : "4");
+      }
       add(
           name + (v6 ? "Ipv6" : "Ipv4"), wanted,
           [&](const Way& way) { return around(way, inner(way, v6, wanted.server_port)); }, link);
@@ -163,7 +167,7 @@ void add_mpls_and_pppoe(Table& table) {
   table.add_both("MplsEthernet", {.tunnels = {{"mpls", {}}}}, [](const Way&, const Inner& in) {
     return ethernet(kMpls, mpls(17, false, mpls(18, true, control_word(in.in_ethernet()))));
   });
-  table.add_both("VlanMplsEthernetVlan", {.vlans = {7, 9}, .tunnels = {{"mpls", {}}}},
+  table.add_both("VlanMplsEthernetVlan", {.vlans = {9}, .tunnels = {{"mpls", {}}}},
                  [](const Way&, const Inner& in) {
                    const Bytes inside = ethernet(kVlan, vlan(9, in.ether_type(), in.packet));
                    return ethernet(kVlan, vlan(7, kMpls, mpls(18, true, control_word(inside))));
@@ -222,19 +226,19 @@ void add_ip_headers(Table& table) {
 }
 
 void add_ip_tunnels(Table& table) {
-  table.add_both("IpInIpv4", {.tunnels = {{"ipip", {}}}}, [](const Way& way, const Inner& in) {
+  table.add_both("IpInIpv4", {.tunnels = {{"in4", {}}}}, [](const Way& way, const Inner& in) {
     return ethernet(kIpv4, way.outer4(in.protocol(), in.packet));
   });
-  table.add_both("IpInIpv6", {.tunnels = {{"ipip", {}}}}, [](const Way& way, const Inner& in) {
+  table.add_both("IpInIpv6", {.tunnels = {{"in6", {}}}}, [](const Way& way, const Inner& in) {
     return ethernet(kIpv6, way.outer6(in.protocol(), in.packet));
   });
-  table.add_both("IpInIpv6TunnelLimit", {.tunnels = {{"ipip", {}}}},  // RFC 2473 section 4.1.1
+  table.add_both("IpInIpv6TunnelLimit", {.tunnels = {{"in6", {}}}},  // RFC 2473 section 4.1.1
                  [](const Way& way, const Inner& in) {
                    return ethernet(kIpv6,
                                    way.outer6(kDestinationOptions, extension(in.protocol(), 0, in.packet)));
                  });
   table.add_both(
-      "RawIpInIp", {.tunnels = {{"ipip", {}}}},
+      "RawIpInIp", {.tunnels = {{"in4", {}}}},
       [](const Way& way, const Inner& in) { return way.outer4(in.protocol(), in.packet); }, LinkType::kRaw);
   const struct {
     const char* name;
@@ -302,7 +306,7 @@ void add_udp_tunnels(Table& table) {
   table.add_both("VxlanOverIpv6", {.tunnels = {{"vxlan", 42}}}, [](const Way& way, const Inner& in) {
     return ethernet(kIpv6, way.outer6(kUdp, way.datagram(kVxlanPort, vxlan(42, in.in_ethernet()))));
   });
-  table.add_both("VlanVxlanVlan", {.vlans = {7, 9}, .tunnels = {{"vxlan", 42}}},
+  table.add_both("VlanVxlanVlan", {.vlans = {9}, .tunnels = {{"vxlan", 42}}},
                  [](const Way& way, const Inner& in) {
                    const Bytes inside = ethernet(kVlan, vlan(9, in.ether_type(), in.packet));
                    const Bytes outer = way.outer4(kUdp, way.datagram(kVxlanPort, vxlan(42, inside)));
@@ -520,7 +524,7 @@ std::vector<FragmentCase> fragment_cases() {
       return ethernet(kIpv4, way.outer4(kGre, gre(0, kIpv6, {}, packet)));
     });
   });
-  add("IpInIpOuter", {.tunnels = {{"ipip", {}}}}, [](const Way& way) {
+  add("IpInIpOuter", {.tunnels = {{"4in4", {}}}}, [](const Way& way) {
     return cut_outer4(way, kIpInIp, way.inner4(way.segment(80, kFragmentedPayload)));
   });
   return rows;

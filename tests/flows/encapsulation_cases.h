@@ -27,7 +27,7 @@ inline constexpr std::uint16_t kInnerClientPort = 40000;
 inline constexpr std::uint32_t kInnerPayload = 5;  // bytes in each segment; Ethernet padding is none of it
 
 struct WantedTunnel {
-  std::string type;  // vxlan, geneve, gre, erspan, ipip, mpls, pppoe
+  std::string type;  // as records call it
   // VNI, GRE key, ERSPAN session, PPPoE session; none where there is none. MPLS has none, for each direction
   // of a connection has labels of its own.
   std::optional<std::uint32_t> id;
@@ -37,7 +37,8 @@ struct WantedTunnel {
 struct Wanted {
   bool v6 = false;  // the innermost IP header
   std::uint16_t server_port = 80;
-  std::vector<std::uint16_t> vlans{};   // ids, outermost first, without priority tags (id 0)
+  // Ids of the innermost Ethernet header, outermost first, without priority tags (id 0).
+  std::vector<std::uint16_t> vlans{};
   std::vector<WantedTunnel> tunnels{};  // outermost first
 };
 

@@ -212,6 +212,7 @@ TEST(LimitsTest, FramesThatAreNoSegmentsAreCountedByReason) {
                                frame({.fragment = 5}),
                                frame({}).cut_to(40),
                                frame({.tcp_header_size = 2}),
+                               frame({.tags = std::vector<VlanTag>(kMaxHeaders)}),
                                frame({}, 81),
                                frame({})};
   std::uint64_t bytes = 0;
@@ -233,7 +234,7 @@ TEST(LimitsTest, FramesThatAreNoSegmentsAreCountedByReason) {
       sum.opened += counters.opened;
       for (std::size_t i = 0; i < sum.undecoded.size(); ++i) sum.undecoded[i] += counters.undecoded[i];
     }
-    EXPECT_EQ(sum.packets, 8u) << workers;
+    EXPECT_EQ(sum.packets, 9u) << workers;
     EXPECT_EQ(sum.bytes, bytes) << workers;
     EXPECT_EQ(sum.cut, 1u);
     EXPECT_EQ(sum.cut_bytes, 14u);

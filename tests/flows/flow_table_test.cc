@@ -17,30 +17,50 @@ FlowKey key_of(std::uint32_t n) {
   return key;
 }
 
-TEST(FlowKeyTest, TellsAddressesPortsVersionsAndTagsApart) {
+TEST(FlowKeyTest, TellsAddressesPortsVersionsTagsAndTunnelsApart) {
   const std::uint8_t a[16] = {1, 2, 3, 4}, b[16] = {5, 6, 7, 8};
   FlowKey base;
   base.set(IpVersion::kV4, a, b, 80, 90);
-  FlowKey same = base;
-  same.add_vlan(0xe000);  // id 0: a priority, and no VLAN
-  EXPECT_EQ(base, same);
-  FlowKey v6, port, tagged, twice, swapped;
+  const auto in_vlans = [&base](std::initializer_list<std::uint16_t> tags) {
+    Encapsulation around;
+    for (const std::uint16_t tag : tags) around.add_vlan(tag);
+    FlowKey key = base;
+    key.set_encapsulation(around);
+    return key;
+  };
+  const auto in_tunnels = [&base](std::initializer_list<Tunnel> tunnels) {
+    Encapsulation around;
+    for (const Tunnel& tunnel : tunnels) around.add_tunnel(tunnel.type, tunnel.id);
+    FlowKey key = base;
+    key.set_encapsulation(around);
+    return key;
+  };
+  EXPECT_EQ(base, in_vlans({0xe000}));  // id 0: a priority, and no VLAN
+  FlowKey v6, port;
   v6.set(IpVersion::kV6, a, b, 80, 90);
   port.set(IpVersion::kV4, a, b, 80, 91);
-  tagged = base;
-  tagged.add_vlan(0x2005);
-  twice = tagged;
-  twice.add_vlan(6);
-  swapped = base;
-  swapped.add_vlan(6);
-  swapped.add_vlan(5);
-  const FlowKey all[] = {base, v6, port, tagged, twice, swapped};
+  const FlowKey twice = in_vlans({0x2005, 6});
+  const Tunnel gre{TunnelType::kGre}, vxlan{TunnelType::kVxlan, 0}, other{TunnelType::kVxlan, 1};
+  const FlowKey all[] = {base,
+                         v6,
+                         port,
+                         in_vlans({0x2005}),
+                         twice,
+                         in_vlans({6, 5}),
+                         in_tunnels({gre}),
+                         in_tunnels({{TunnelType::kGre, 0}}),
+                         in_tunnels({vxlan}),
+                         in_tunnels({other}),
+                         in_tunnels({vxlan, gre}),
+                         in_tunnels({gre, vxlan}),
+                         in_tunnels({gre, gre})};
   for (const FlowKey& x : all) {
     for (const FlowKey& y : all) EXPECT_EQ(x == y, &x == &y);
   }
-  EXPECT_EQ(tagged.vlan(0), 5);
-  EXPECT_EQ(tagged.vlan(1), std::nullopt);
-  EXPECT_EQ(twice.vlan(1), 6);
+  for (FlowKey key : {twice, in_tunnels({vxlan, gre})}) {
+    key.clear_encapsulation();
+    EXPECT_EQ(key, base);
+  }
   EXPECT_EQ(v6.version(), IpVersion::kV6);
   EXPECT_EQ(twice.version(), IpVersion::kV4);
   EXPECT_EQ(twice.port(0), 80);

@@ -93,12 +93,11 @@ TEST(PacketDetailsTest, Ipv6Fields) {
 
 TEST(PacketDetailsTest, AFragmentHeaderOfIpv6) {
   const PacketDetails details =
-      details_in({.v6 = true, .extensions = {{.type = 44, .body = {0, 0, 1, 1, 2, 3, 4}}}});
+      details_in({.v6 = true, .extensions = {{.type = 44, .body = {0, 0, 0, 1, 2, 3, 4}}}});
   EXPECT_EQ(details.ip.id, 0x01020304u);
-  EXPECT_EQ(details.ip.flags, kMoreFragments);
+  EXPECT_EQ(details.ip.flags, 0);
   EXPECT_EQ(details.ip.fragment_offset, 0);
   EXPECT_EQ(protocols(details), "eth:ethertype:ipv6:ipv6.fraghdr:tcp");
-  EXPECT_EQ(details.tcp.checksum_status, ChecksumStatus::kUnverified);
 }
 
 // Segmentation offload leaves a total length of 0.
@@ -166,12 +165,39 @@ TEST(PacketDetailsTest, ChecksumsThatNobodyCanCheck) {
     EXPECT_EQ(details.tcp.checksum_status, ChecksumStatus::kUnverified) << cut;
     EXPECT_EQ(details.ip.checksum_status, ChecksumStatus::kGood) << cut;
   }
-  Frame fragment = whole;
-  put16(fragment, kIp + 6, 0x2000);
-  EXPECT_EQ(details_of(fragment).tcp.checksum_status, ChecksumStatus::kUnverified);
   // A header cut inside its options, of a segment without payload.
   const Frame syn = build({}, host(1, 40000), host(2, 80), {.flags = kSyn, .options = syn_options(1460, 7)});
   EXPECT_EQ(details_of(syn.cut_to(kTcp + 30)).tcp.checksum_status, ChecksumStatus::kUnverified);
+}
+
+// The last frame's IP header, and the TCP header that may have come in another frame.
+TEST(PacketDetailsTest, ASegmentThatCameInFragments) {
+  const Frame whole = checked_frame();
+  Frame last = whole;
+  last.bytes.erase(last.bytes.begin() + kTcp, last.bytes.begin() + kTcp + 16);
+  last.length = static_cast<std::uint32_t>(last.bytes.size());
+  put16(last, kIp + 2, static_cast<std::uint16_t>(last.bytes.size() - kIp));
+  put16(last, kIp + 6, 2);
+  TcpSegment segment;
+  Fragment fragment;
+  ASSERT_EQ(decode(last.view(), segment, &fragment), Undecoded::kFragment);
+  EXPECT_EQ(fragment.offset, 16u);
+  const std::span payload = std::span(whole.bytes).subspan(kTcp);
+  const Datagram datagram{.source = fragment.source,
+                          .destination = fragment.destination,
+                          .protocol = 6,
+                          .length = static_cast<std::uint32_t>(payload.size()),
+                          .data = payload,
+                          .around = fragment.around};
+  ASSERT_EQ(decode(last.view(), datagram, segment), Undecoded::kNone);
+  const PacketDetails details = read_details(last.view(), segment), unbroken = details_of(whole);
+  EXPECT_EQ(protocols(details), "eth:ethertype:ip:tcp");
+  EXPECT_EQ(details.bytes, last.length);
+  EXPECT_EQ(details.ip.fragment_offset, 16);
+  EXPECT_EQ(details.ip.total_bytes, last.length - kIp);
+  EXPECT_EQ(details.tcp.payload_bytes, unbroken.tcp.payload_bytes);
+  EXPECT_EQ(details.tcp.source_port, 40000);
+  EXPECT_EQ(details.tcp.checksum_status, ChecksumStatus::kGood);
 }
 
 // What Linux hands to the NIC: the pseudo header's sum, for the hardware to complete.

@@ -22,6 +22,11 @@ RecordingSink::Who who_of(const ConnectionInfo& info) {
   who.interface = info.interface;
   if (info.vlan) who.vlan = std::to_string(*info.vlan);
   if (info.inner_vlan) who.vlan += "/" + std::to_string(*info.inner_vlan);
+  for (const Tunnel& tunnel : info.tunnels) {
+    who.tunnel += who.tunnel.empty() ? "" : " ";
+    who.tunnel += kTunnelNames[static_cast<std::size_t>(tunnel.type)];
+    if (tunnel.id) who.tunnel += " " + std::to_string(*tunnel.id);
+  }
   who.protocol = info.protocol;
   return who;
 }

@@ -72,7 +72,8 @@ class RecordingSink final : public EventSink {
     std::string client, server;  // "10.0.0.1:5000", IPv6 as its last byte: "[1]:5000"
     std::uint64_t number = 0;
     std::uint16_t interface = 0;
-    std::string vlan;  // "", "5", "5/6"
+    std::string vlan;    // "", "5", "5/6"
+    std::string tunnel;  // "", "vxlan 42", "vxlan 42 gre"
     AppProtocol protocol{};
   };
 
