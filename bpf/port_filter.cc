@@ -72,6 +72,15 @@ void PortFilter::set_open(bool open) {
   std::atomic_ref(skeleton_->bss->open).store(open ? 1 : 0, std::memory_order_release);
 }
 
+PortFilter::Refused PortFilter::refused() const {
+  Refused sum;
+  for (auto& processor : skeleton_->bss->refused) {
+    sum.packets += std::atomic_ref(processor.packets).load(std::memory_order_relaxed);
+    sum.bytes += std::atomic_ref(processor.bytes).load(std::memory_order_relaxed);
+  }
+  return sum;
+}
+
 int PortFilter::program_fd() const { return bpf_program__fd(skeleton_->progs.port_filter_ethernet); }
 
 int PortFilter::raw_ip_program_fd() const { return bpf_program__fd(skeleton_->progs.port_filter_raw_ip); }

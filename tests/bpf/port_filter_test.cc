@@ -253,6 +253,25 @@ TEST(PortFilter, IsClosedAndEmptyWhenLoaded) {
   EXPECT_TRUE(accepts(filter->program_fd(), frame));
 }
 
+TEST(PortFilter, CountsWhatItRefusesWhileOpen) {
+  const PortFilter filter = open_filter({80});
+  const Bytes other = ethernet(kIpv4, ipv4({}, kToOther)), arp = ethernet(0x0806, Bytes(46, 0));
+  run(filter.program_fd(), ethernet(kIpv4, ipv4({}, kToServer)));
+  run(filter.program_fd(), other);
+  run(filter.program_fd(), arp);
+  const Bytes raw = ipv4({}, kToOther);
+  run(filter.raw_ip_program_fd(), raw);
+  EXPECT_EQ(filter.refused().packets, 3u);
+  EXPECT_EQ(filter.refused().bytes, other.size() + arp.size() + raw.size());
+}
+
+TEST(PortFilter, CountsNothingWhileClosed) {
+  PortFilter filter = open_filter({80});
+  filter.set_open(false);
+  run(filter.program_fd(), ethernet(kIpv4, ipv4({}, kToOther)));
+  EXPECT_EQ(filter.refused().packets, 0u);
+}
+
 TEST(PortFilter, AcceptsExactlyThePortsOfTheSet) {
   PortWords words = port_words({0, 80, 65535});
   for (std::uint32_t port = 8000; port <= 8100; ++port) words[port / 64] |= std::uint64_t{1} << (port % 64);
