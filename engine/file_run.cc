@@ -177,7 +177,7 @@ absl::Status run_file(const Options& options, Signals& signals, const Console& c
   flow_options.workers = workers;
   flow_options.number_connections = workers == 1;
   const FileBounds bounds{options.count, options.duration, delivers_slowly(*options.read)};
-  RunStats stats(/*live=*/false, options.output, output->writer(), output->add_channel(nullptr),
+  RunStats stats(/*live=*/std::nullopt, options.output, output->writer(), output->add_channel(nullptr),
                  frames->get());
   // Every worker walks all frames: the first one alone saves them, in the order of the input.
   FrameChannel* const frame_channel =

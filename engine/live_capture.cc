@@ -12,6 +12,7 @@
 
 #include "bpf/port_filter.h"
 #include "engine/clocks.h"
+#include "engine/early_loss.h"
 #include "engine/frame_file.h"
 #include "engine/interfaces.h"
 #include "engine/live_worker.h"
@@ -187,13 +188,14 @@ absl::Status run_live(const Options& options, Signals& signals, const Console& c
   // After all else that can fail: a file of an earlier run is not emptied for nothing.
   absl::StatusOr<std::unique_ptr<FrameFile>> frames = FrameFile::open(options, output->writer());
   if (!frames.ok()) return frames.status();
+  LiveCounters counters{*filter, EarlyLoss(open_softnet_stat(), *interfaces)};
   if (absl::Status status = drop_privileges(*user); !status.ok()) return status;
 
   FlowOptions flow_options = flow_options_of(options);
   flow_options.hash_seed = secret();
   std::vector<std::string> names;
   for (const Interface& interface : *interfaces) names.push_back(interface.name);
-  RunStats stats(/*live=*/true, options.output, output->writer(), output->add_channel(nullptr),
+  RunStats stats(std::move(counters), options.output, output->writer(), output->add_channel(nullptr),
                  frames->get());
   std::vector<std::unique_ptr<LiveWorker>> live_workers;
   for (unsigned i = 0; i < workers; ++i) {
@@ -201,6 +203,7 @@ absl::Status run_live(const Options& options, Signals& signals, const Console& c
     if (!cores.empty()) worker_options.core = cores[i % cores.size()];
     worker_options.number_frames = workers == 1;
     worker_options.reports = i == 0;
+    worker_options.filter = &*filter;
     worker_options.block_timeout = std::int64_t{options.ring.block_timeout_ms} * 1'000'000;
     FrameChannel* const frame_channel =
         *frames != nullptr ? &(*frames)->add_channel(SlowSink::kDrop, std::nullopt) : nullptr;
@@ -219,11 +222,12 @@ absl::Status run_live(const Options& options, Signals& signals, const Console& c
   WorkerThreads threads;
   for (const auto& worker : live_workers) threads.start([&worker] { worker->run(); });
   const std::int64_t start = wall_now();
-  filter->set_open(true);
   stats.begin();
+  filter->set_open(true);
   console.say(capturing_on(names, options, workers));
   supervisor.wait_for_workers();
   threads.join();
+  stats.end();
   if (*frames != nullptr) (*frames)->set_statistics(statistics_of(live_workers, *interfaces, start));
   const absl::Status status = supervisor.finish();
   console.say(closing_summary(stats.totals()));

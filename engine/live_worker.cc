@@ -40,6 +40,9 @@ LiveWorker::LiveWorker(LiveWorkerOptions options, std::vector<Source> sources,
 void LiveWorker::run() {
   pin();
   const absl::Status status = capture();
+  // No frame is counted as received any more: what the rings hold now can be taken in to the last frame, and
+  // the figures add up.
+  options_.filter->set_open(false);
   if (!control_.abandoned()) {
     if (!control_.frames_exhausted()) drain();
     worker_.finish(CloseReason::kShutdown);
@@ -81,13 +84,16 @@ absl::Status LiveWorker::capture() {
 }
 
 // Takes in what came before the end of the run: the kernel hands over the block that it is filling when the
-// block's time is up. Bounded, for frames go on coming.
+// block's time is up, and no more come, as the filter is closed.
 void LiveWorker::drain() {
   const std::int64_t end = monotonic_now() + 2 * options_.block_timeout + 20 * kMillisecond;
   fds_.back().fd = -1;  // the stop event stays readable
-  for (std::int64_t now = monotonic_now(); now < end && !control_.abandoned(); now = monotonic_now()) {
-    if (!take_blocks()) wait(end - now);
+  for (std::int64_t now = monotonic_now(); !control_.abandoned(); now = monotonic_now()) {
+    const bool busy = take_blocks();
     worker_.tick(now);
+    if (busy) continue;
+    if (now >= end) return;
+    wait(end - now);
   }
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "bpf/port_filter.h"
 #include "engine/block.h"
 #include "engine/console.h"
 #include "engine/packet_ring.h"
@@ -23,6 +24,7 @@ struct LiveWorkerOptions {
   bool number_frames = false;      // give Packet::ordinal
   bool reports = false;            // says on the console what happens to the interfaces, for all workers
   std::int64_t block_timeout = 0;  // ns, of the rings
+  PortFilter* filter = nullptr;    // that of the rings, not null: it is closed when the run stops
 };
 
 class LiveWorker {

@@ -8,64 +8,7 @@
 namespace tapline {
 namespace {
 
-void add(const FlowCounters& from, FlowCounters& to) {
-  to.packets += from.packets;
-  to.bytes += from.bytes;
-  to.cut += from.cut;
-  to.cut_bytes += from.cut_bytes;
-  for (std::size_t i = 0; i < to.undecoded.size(); ++i) to.undecoded[i] += from.undecoded[i];
-  to.opened += from.opened;
-  to.closed += from.closed;
-  to.evicted += from.evicted;
-  to.attempts += from.attempts;
-  to.attempts_unwritten += from.attempts_unwritten;
-  to.open += from.open;
-  to.transactions += from.transactions;
-  to.gaps += from.gaps;
-  to.gap_bytes += from.gap_bytes;
-  to.reassembly_bytes += from.reassembly_bytes;
-  to.reassembly_refused += from.reassembly_refused;
-  to.heads_too_long += from.heads_too_long;
-}
-
-}  // namespace
-
-RunStats::RunStats(bool live, std::string sink, const Writer& writer, OutputChannel channel,
-                   const FrameFile* frames)
-    : live_(live), sink_(std::move(sink)), writer_(writer), channel_(std::move(channel)), frames_(frames) {}
-
-void RunStats::begin() { start_ = monotonic_now(); }
-
-WorkerFigures RunStats::sum() const {
-  WorkerFigures sum;
-  for (const Worker* worker : workers_) {
-    const WorkerFigures figures = worker->figures();
-    if (figures.flows.packets > 0) {
-      const bool first = sum.flows.packets == 0;
-      sum.first_time = first ? figures.first_time : std::min(sum.first_time, figures.first_time);
-      sum.last_time = first ? figures.last_time : std::max(sum.last_time, figures.last_time);
-    }
-    add(figures.flows, sum.flows);
-    sum.rings.packets += figures.rings.packets;
-    sum.rings.drops += figures.rings.drops;
-    sum.rings.freezes += figures.rings.freezes;
-  }
-  return sum;
-}
-
-StatsCounts RunStats::counts(const WorkerFigures& figures) const {
-  StatsCounts counts;
-  counts.delivered = Amount{figures.flows.packets, figures.flows.bytes};
-  counts.flows = figures.flows;
-  if (live_) {
-    counts.received = Amount{figures.rings.packets, std::nullopt};
-    counts.dropped = Amount{figures.rings.drops, std::nullopt};
-    counts.freezes = figures.rings.freezes;
-  }
-  return counts;
-}
-
-SinkCounts RunStats::counts(std::string_view name, const Writer& writer) {
+SinkCounts counts_of(std::string_view name, const Writer& writer) {
   const SinkCounters sink = writer.counters();
   return {.name = name,
           .lines = sink.lines,
@@ -76,38 +19,100 @@ SinkCounts RunStats::counts(std::string_view name, const Writer& writer) {
           .reconnects = {}};
 }
 
-void RunStats::write_record() {
-  std::vector<StatsCounts> workers;
-  for (const Worker* worker : workers_) workers.push_back(counts(worker->figures()));
-  std::vector<SinkCounts> sinks = {counts(sink_, writer_)};
-  if (frames_ != nullptr) sinks.push_back(counts("write", frames_->writer()));
-  StatsRecord record;
-  record.time = wall_now();
-  record.total = counts(sum());
-  record.interval = difference(record.total, previous_.value_or(counts(WorkerFigures{})));
-  record.sinks = sinks;
-  record.workers = workers;
-  channel_.encoder->on_stats(record);
-  previous_ = record.total;
+std::optional<Amount> frames(const std::optional<std::uint64_t>& count) {
+  if (!count) return std::nullopt;
+  return Amount{.packets = *count, .bytes = std::nullopt};
 }
 
-RunTotals RunStats::totals() const {
+}  // namespace
+
+RunStats::RunStats(std::optional<LiveCounters> live, std::string sink, const Writer& writer,
+                   OutputChannel channel, const FrameFile* frames)
+    : live_(std::move(live)),
+      sink_(std::move(sink)),
+      writer_(writer),
+      channel_(std::move(channel)),
+      frames_(frames) {}
+
+void RunStats::begin() {
+  start_ = monotonic_now();
+  if (live_) live_->early_loss.look();
+}
+
+void RunStats::end() {
+  if (live_) live_->early_loss.look();
+  end_ = monotonic_now();
+}
+
+WorkerFigures RunStats::sum() const {
+  WorkerFigures all;
+  for (const Worker* worker : workers_) {
+    const WorkerFigures figures = worker->figures();
+    if (figures.flows.packets > 0) {
+      const bool first = all.flows.packets == 0;
+      all.first_time = first ? figures.first_time : std::min(all.first_time, figures.first_time);
+      all.last_time = first ? figures.last_time : std::max(all.last_time, figures.last_time);
+    }
+    all.flows = tapline::sum(all.flows, figures.flows);
+    all.rings.packets += figures.rings.packets;
+    all.rings.drops += figures.rings.drops;
+    all.rings.freezes += figures.rings.freezes;
+  }
+  return all;
+}
+
+// Of a worker, or of all together.
+StatsCounts RunStats::counts(const WorkerFigures& figures) const {
+  StatsCounts counts;
+  counts.delivered = Amount{figures.flows.packets, figures.flows.bytes};
+  counts.flows = figures.flows;
+  if (live_) {
+    counts.received = frames(figures.rings.packets);
+    counts.dropped = frames(figures.rings.drops);
+    counts.freezes = figures.rings.freezes;
+    counts.elided = Amount{figures.flows.elided, figures.flows.elided_bytes};
+  }
+  return counts;
+}
+
+RunTotals RunStats::totals() {
   const WorkerFigures figures = sum();
   RunTotals totals;
-  totals.duration = live_ ? monotonic_now() - start_ : figures.last_time - figures.first_time;
-  totals.flows = figures.flows;
-  if (live_) totals.rings = figures.rings;
-  const SinkCounters sink = writer_.counters();
-  totals.records = sink.lines;
-  totals.lost = sink.lost;
+  totals.counts = counts(figures);
+  if (live_) {
+    if (!end_) live_->early_loss.look();
+    totals.live = true;
+    totals.duration = end_.value_or(monotonic_now()) - start_;
+    totals.counts.softnet_dropped = frames(live_->early_loss.counters().softnet);
+    totals.counts.interface_dropped = frames(live_->early_loss.counters().interfaces);
+    const PortFilter::Refused refused = live_->filter.refused();
+    totals.counts.filtered = Amount{refused.packets, refused.bytes};
+  } else {
+    totals.duration = figures.last_time - figures.first_time;
+  }
+  totals.records = counts_of(sink_, writer_);
   if (frames_ != nullptr) {
-    const SinkCounters frames = frames_->writer().counters();
-    totals.saved = SavedFrames{.frames = frames.lines,
-                               .lost = frames.lost,
+    totals.saved = SavedFrames{.counts = counts_of("write", frames_->writer()),
                                .too_slow = frames_->writer().state() == SinkState::kOpen,
                                .file = frames_->writer().target().name()};
   }
   return totals;
+}
+
+void RunStats::write_record() {
+  const RunTotals now = totals();
+  std::vector<StatsCounts> workers;
+  for (const Worker* worker : workers_) workers.push_back(counts(worker->figures()));
+  std::vector<SinkCounts> sinks = {now.records};
+  if (now.saved) sinks.push_back(now.saved->counts);
+  StatsRecord record;
+  record.time = wall_now();
+  record.total = now.counts;
+  record.interval = previous_ ? difference(now.counts, *previous_) : now.counts;
+  record.sinks = sinks;
+  record.workers = workers;
+  channel_.encoder->on_stats(record);
+  previous_ = now.counts;
 }
 
 }  // namespace tapline

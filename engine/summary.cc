@@ -1,6 +1,7 @@
 #include "engine/summary.h"
 
 #include <cstdio>
+#include <string_view>
 
 #include "engine/size_and_time.h"
 
@@ -32,46 +33,76 @@ std::string undecoded_reasons(const FlowCounters& flows) {
   return total == 0 ? "" : count_of(total, "frame was", "frames were") + " not decoded: " + text;
 }
 
+std::uint64_t packets_of(const std::optional<Amount>& amount) {
+  return amount ? amount->packets.value_or(0) : 0;
+}
+
 }  // namespace
 
+std::vector<std::string> lines_of_loss(const RunTotals& totals, std::string_view span) {
+  std::vector<std::string> lines;
+  const StatsCounts& counts = totals.counts;
+  const std::string in(span);
+  if (const std::uint64_t dropped = packets_of(counts.dropped); dropped > 0) {
+    lines.push_back("the kernel dropped " + count_of(dropped, "frame", "frames") + " (" +
+                    percent(dropped, packets_of(counts.received)) + ")" + in +
+                    " because a ring was full; more workers (-j)" + (totals.could_elide ? ", " : " or ") +
+                    "a larger --ring-size" + (totals.could_elide ? " or --elide-bodies on" : "") + " help");
+  }
+  if (const std::uint64_t dropped = packets_of(counts.softnet_dropped); dropped > 0) {
+    lines.push_back(count_of(dropped, "frame was", "frames were") + " lost on this host" + in +
+                    " before any capture because a processor's queue was full; a larger "
+                    "net.core.netdev_max_backlog or more processors for the interface (RPS) help");
+  }
+  if (const std::uint64_t dropped = packets_of(counts.interface_dropped); dropped > 0) {
+    lines.push_back(count_of(dropped, "frame was", "frames were") + " lost by the interface" + in +
+                    ", which had no room; a larger ring of the card (ethtool -G) or less delay of its "
+                    "interrupts (ethtool -C) help");
+  }
+  if (totals.records.lost > 0) {
+    lines.push_back(count_of(totals.records.lost, "record was", "records were") + " lost" + in +
+                    " because the output did not keep up; write to a file, or ask for fewer --records");
+  }
+  if (totals.saved && totals.saved->counts.lost > 0) {
+    lines.push_back(count_of(totals.saved->counts.lost, "frame was", "frames were") + " not saved" + in +
+                    " because " + totals.saved->file + " did not take them" +
+                    (totals.saved->too_slow ? " in time; write to a faster disk" : ""));
+  }
+  return lines;
+}
+
 std::string closing_summary(const RunTotals& totals) {
-  const FlowCounters& flows = totals.flows;
+  const FlowCounters flows = totals.counts.flows.value_or(FlowCounters{});
   std::string text = count_of(flows.packets, "frame", "frames") + " (" + format_size(flows.bytes) + ")" +
-                     (totals.rings ? " in " : " spanning ") + format_duration(totals.duration);
-  if (totals.rings) {
-    text += totals.rings->drops == 0 ? ", none dropped"
-                                     : ", " + format_count(totals.rings->drops) + " more dropped";
+                     (totals.live ? " in " : " spanning ") + format_duration(totals.duration);
+  if (totals.live) {
+    const std::uint64_t dropped = packets_of(totals.counts.dropped) +
+                                  packets_of(totals.counts.softnet_dropped) +
+                                  packets_of(totals.counts.interface_dropped);
+    text += dropped == 0 ? ", none dropped" : ", " + format_count(dropped) + " more dropped";
   }
   text += "\n" + count_of(flows.opened, "connection", "connections") + ", " +
           count_of(flows.transactions, "transaction", "transactions") + ", " +
-          count_of(totals.records, "record", "records");
+          count_of(totals.records.lines, "record", "records");
   if (totals.saved) {
-    text += "\n" + count_of(totals.saved->frames, "frame", "frames") + " saved to " + totals.saved->file;
+    text +=
+        "\n" + count_of(totals.saved->counts.lines, "frame", "frames") + " saved to " + totals.saved->file;
   }
   const auto add = [&text](const std::string& line) {
     if (!line.empty()) text += "\n" + line;
   };
-  if (totals.rings && totals.rings->drops > 0) {
-    add("the kernel dropped " + count_of(totals.rings->drops, "frame", "frames") + " (" +
-        percent(totals.rings->drops, totals.rings->packets) +
-        ") because a ring was full; more workers (-j) or a larger --ring-size help");
-  }
-  if (totals.lost > 0) {
-    add(count_of(totals.lost, "record was", "records were") +
-        " lost because the output did not keep up; write to a file, or ask for fewer --records");
-  }
-  if (totals.saved && totals.saved->lost > 0) {
-    add(count_of(totals.saved->lost, "frame was", "frames were") + " not saved because " +
-        totals.saved->file + " did not take them" +
-        (totals.saved->too_slow ? " in time; write to a faster disk" : ""));
-  }
+  for (const std::string& line : lines_of_loss(totals, "")) add(line);
   if (flows.cut > 0) {
     add(count_of(flows.cut, "frame was", "frames were") + " cut short when captured (" +
         format_size(flows.cut_bytes) + " missing)");
   }
+  if (flows.elided > 0) {
+    add(count_of(flows.elided, "frame", "frames") + " of message bodies (" + format_size(flows.elided_bytes) +
+        ") left in the kernel");
+  }
   add(undecoded_reasons(flows));
-  if (flows.gaps > 0) {
-    add(count_of(flows.gaps, "hole", "holes") + " in what connections sent (" + format_size(flows.gap_bytes) +
+  if (const GapCounters gaps = flows.gaps(); gaps.count > 0) {
+    add(count_of(gaps.count, "hole", "holes") + " in what connections sent (" + format_size(gaps.bytes) +
         " never seen)");
   }
   if (flows.evicted > 0) {

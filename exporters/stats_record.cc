@@ -35,6 +35,11 @@ void write_dropped(JsonWriter& json, const StatsCounts& counts) {
   json.end_object();
 }
 
+void write_gap_members(JsonWriter& json, const GapCounters& gaps) {
+  json.field("count", gaps.count);
+  json.field("bytes", gaps.bytes);
+}
+
 void write_flows(JsonWriter& json, const FlowCounters& flows) {
   json.key("undecoded");
   json.begin_object();
@@ -61,8 +66,15 @@ void write_flows(JsonWriter& json, const FlowCounters& flows) {
   json.field("heads_too_long", flows.heads_too_long);
   json.key("gaps");
   json.begin_object();
-  json.field("count", flows.gaps);
-  json.field("bytes", flows.gap_bytes);
+  write_gap_members(json, flows.gaps());
+  json.key("source");
+  json.begin_object();
+  write_gap_members(json, flows.client_gaps);
+  json.end_object();
+  json.key("destination");
+  json.begin_object();
+  write_gap_members(json, flows.server_gaps);
+  json.end_object();
   json.end_object();
 }
 
@@ -105,25 +117,6 @@ std::optional<Amount> grown(const std::optional<Amount>& now, const std::optiona
   return Amount{.packets = grown(now->packets, before->packets), .bytes = grown(now->bytes, before->bytes)};
 }
 
-FlowCounters grown(FlowCounters now, const FlowCounters& before) {
-  now.packets -= before.packets;
-  now.bytes -= before.bytes;
-  now.cut -= before.cut;
-  now.cut_bytes -= before.cut_bytes;
-  for (std::size_t i = 0; i < now.undecoded.size(); ++i) now.undecoded[i] -= before.undecoded[i];
-  now.opened -= before.opened;
-  now.closed -= before.closed;
-  now.evicted -= before.evicted;
-  now.attempts -= before.attempts;
-  now.attempts_unwritten -= before.attempts_unwritten;
-  now.transactions -= before.transactions;
-  now.gaps -= before.gaps;
-  now.gap_bytes -= before.gap_bytes;
-  now.reassembly_refused -= before.reassembly_refused;
-  now.heads_too_long -= before.heads_too_long;
-  return now;  // `open` and `reassembly_bytes` are levels
-}
-
 }  // namespace
 
 StatsCounts difference(const StatsCounts& now, const StatsCounts& before) {
@@ -136,7 +129,7 @@ StatsCounts difference(const StatsCounts& now, const StatsCounts& before) {
   since.interface_dropped = grown(now.interface_dropped, before.interface_dropped);
   since.filtered = grown(now.filtered, before.filtered);
   since.elided = grown(now.elided, before.elided);
-  if (now.flows && before.flows) since.flows = grown(*now.flows, *before.flows);
+  if (now.flows && before.flows) since.flows = difference(*now.flows, *before.flows);
   return since;
 }
 

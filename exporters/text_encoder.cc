@@ -297,7 +297,10 @@ void TextEncoder::on_stats(const StatsRecord& stats) {
   }
   std::uint64_t lost_lines = 0;
   for (const SinkCounts& sink : stats.sinks) lost_lines += sink.lost;
-  const std::uint64_t dropped = total.dropped ? total.dropped->packets.value_or(0) : 0;
+  std::uint64_t dropped = 0;
+  for (const std::optional<Amount>& place : {total.dropped, total.softnet_dropped, total.interface_dropped}) {
+    if (place) dropped += place->packets.value_or(0);
+  }
   if (dropped != 0 || lost_lines != 0) line_.tint(Tint::kAlarm);
   if (dropped != 0) {
     line_.put("  ");

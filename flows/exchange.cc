@@ -61,8 +61,9 @@ bool Exchange::withholds_body(std::string_view bytes, const Origin& origin) cons
 }
 
 void Exchange::gap(std::uint64_t length, const Origin&) {
-  ++context_.counters.gaps;
-  context_.counters.gap_bytes += length;
+  GapCounters& gaps = response_ ? context_.counters.server_gaps : context_.counters.client_gaps;
+  ++gaps.count;
+  gaps.bytes += length;
   StreamContext streams = stream_context();
   stream().gap(streams, *this, length);
 }

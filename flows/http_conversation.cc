@@ -272,10 +272,12 @@ void HttpConversation::give_up_tail(FlowContext& context, Connection& connection
     if ((side.fin || peer.ack_known) && !half.ended) end = side.fin ? side.fin_seq - 1 : peer.acked;
     half.sequence.finish(seq_distance(end, half.sequence.next()) > kFarthest ? half.sequence.next() : end,
                          half.account);
-    context.counters.gaps += half.account.holes - before.holes;
+    GapCounters& gaps =
+        connection.is_client(endpoint) ? context.counters.client_gaps : context.counters.server_gaps;
+    gaps.count += half.account.holes - before.holes;
     // Those of holes that were given up before are counted.
     const std::uint64_t missed = half.account.missed_bytes - before.missed_bytes;
-    context.counters.gap_bytes += missed - std::min(missed, half.unsettled);
+    gaps.bytes += missed - std::min(missed, half.unsettled);
     return note_gaps(connection, endpoint, before);
   }
   if (half.ended || (!side.fin && !peer.ack_known)) return;

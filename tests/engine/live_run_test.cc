@@ -74,6 +74,28 @@ TEST_F(LiveRun, FramesBeforeTheSignalAreTakenIn) {
   EXPECT_THAT(stage_.records("\"reason\":\"shutdown\""), SizeIs(40));
 }
 
+TEST_F(LiveRun, TheAccountAddsUp) {
+  network_.add_veth("one", "two");
+  stage::wait_for_wire("two", "one");
+  start({"one"});
+  const stage::Injector wire("two");
+  const frames::Bytes other = frames::ethernet(frames::kIpv4, frames::ipv4({}, frames::tcp(40000, 443)));
+  for (unsigned i = 0; i < 40; ++i) {
+    wire.send(request_frame(i));
+    wire.send(other);
+  }
+  stage_.send_signal(SIGINT);
+  EXPECT_EQ(stage_.exit_code(), ExitCode::kDone);
+  const std::string record = stage_.records("tapline.stats").back();
+  EXPECT_THAT(record, HasSubstr(R"("received":{"packets":40},"delivered":{"packets":40,)"));
+  EXPECT_THAT(record, HasSubstr(R"("dropped":{"packets":0,"freezes":0},"softnet_dropped":{"packets":)"))
+      << "what the host has lost of other frames meanwhile is not ours to say";
+  EXPECT_THAT(record, HasSubstr(R"("interface_dropped":{"packets":0},"filtered":{"packets":)"));
+  const std::string filtered = R"("filtered":{"packets":)";
+  // The kernel sends some of its own, too (neighbour discovery).
+  EXPECT_GE(std::stoul(record.substr(record.find(filtered) + filtered.size())), 40u);
+}
+
 TEST_F(LiveRun, FailsWhenTheLastInterfaceGoes) {
   network_.add_veth("one", "two");
   stage::wait_for_wire("two", "one");

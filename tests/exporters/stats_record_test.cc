@@ -33,8 +33,8 @@ FlowCounters sample_flows() {
   flows.attempts_unwritten = 3;
   flows.open = 3;
   flows.transactions = 20;
-  flows.gaps = 5;
-  flows.gap_bytes = 7300;
+  flows.client_gaps = {.count = 1, .bytes = 300};
+  flows.server_gaps = {.count = 4, .bytes = 7000};
   flows.reassembly_bytes = 1000;
   flows.reassembly_refused = 8;
   flows.heads_too_long = 1;
@@ -74,7 +74,7 @@ TEST(StatsRecord, EveryFigure) {
       "cut":{"packets":1,"bytes":50},"elided":{"packets":15,"bytes":16},
       "undecoded":{"link_type":1,"network":2,"transport":3,"fragment":4,"truncated":5,"malformed":6,"port":7},
       "connections":{"open":3,"opened":9,"closed":6,"evicted":2,"attempts":4,"attempts_unwritten":3},"transactions":20,
-      "reassembly":{"bytes":1000,"refused":8},"heads_too_long":1,"gaps":{"count":5,"bytes":7300},
+      "reassembly":{"bytes":1000,"refused":8},"heads_too_long":1,"gaps":{"count":5,"bytes":7300,"source":{"count":1,"bytes":300},"destination":{"count":4,"bytes":7000}},
       "sinks":[{"name":"-","lines":30,"bytes":9000,"waiting":2,"lost":1},
                {"name":"file:ÿ","lines":0,"bytes":0,"lost":0,"spilled":3,"reconnects":4}],
       "workers":[{"delivered":{"packets":60,"bytes":1}},{}],
@@ -104,7 +104,7 @@ TEST(StatsRecord, DifferenceOfTwoReadings) {
   EXPECT_EQ(since.flows->undecoded[7], 2u);
   EXPECT_EQ(since.flows->undecoded[6], 0u);
   EXPECT_EQ(since.flows->opened, 0u);
-  EXPECT_EQ(since.flows->gap_bytes, 0u);
+  EXPECT_EQ(since.flows->gaps().bytes, 0u);
   EXPECT_EQ(since.flows->open, 1u);  // levels
   EXPECT_EQ(since.flows->reassembly_bytes, 10u);
 }

@@ -33,8 +33,9 @@ TEST(LossTest, AGapInABodyOfKnownLengthCostsNothingButItsBytes) {
   EXPECT_EQ(
       out.sink.transaction_lines(),
       (Lines{"#1 GET /a 1.1 [28+0] -> 200 OK [40+300] success missing=response_body gap=100", kRecordB}));
-  EXPECT_EQ(out.counters.gaps, 1u);
-  EXPECT_EQ(out.counters.gap_bytes, 100u);
+  EXPECT_EQ(out.counters.server_gaps.count, 1u);
+  EXPECT_EQ(out.counters.server_gaps.bytes, 100u);
+  EXPECT_EQ(out.counters.gaps().count, 1u) << "none in what the client sent";
   EXPECT_EQ(out.sink.closed().server.missed_bytes, 100u);
   EXPECT_EQ(out.sink.closed().history, "ShADdgFaf");
 }
