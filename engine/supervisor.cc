@@ -32,6 +32,7 @@ void Supervisor::wait_for_workers() {
   const std::int64_t start = monotonic_now();
   if (options_.run_time) end_time_ = start + *options_.run_time;
   if (options_.stats_interval) next_stats_ = start + *options_.stats_interval;
+  if (console_.talks()) warnings_.emplace(start);
   while (control_.ended_workers() < options_.workers) {
     const std::int64_t now = monotonic_now();
     std::int64_t until = now + kRound;
@@ -49,7 +50,13 @@ void Supervisor::wait_for_workers() {
       next_stats_ = std::max(*next_stats_ + *options_.stats_interval, then);
     }
     stats_.tick(then);
+    warn_of_losses(then);
   }
+}
+
+void Supervisor::warn_of_losses(std::int64_t now) {
+  if (!warnings_ || !warnings_->due(now)) return;
+  if (const std::optional<std::string> text = warnings_->look(stats_.totals(), now)) console_.say(*text);
 }
 
 // Until a time of the monotonic clock, or something happens; deals with it.

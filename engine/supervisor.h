@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "engine/console.h"
 #include "engine/frame_file.h"
+#include "engine/loss_warnings.h"
 #include "engine/output.h"
 #include "engine/run_control.h"
 #include "engine/run_stats.h"
@@ -45,6 +46,7 @@ class Supervisor {
   void wait(std::int64_t until);
   void take_signals();
   void look_at_sinks();
+  void warn_of_losses(std::int64_t now);
   void drain(const Writer& writer);
   void finish_frames();
 
@@ -56,6 +58,7 @@ class Supervisor {
   RunStats& stats_;
   const Console& console_;
   std::optional<std::int64_t> end_time_, next_stats_;  // monotonic
+  std::optional<LossWarnings> warnings_;               // where somebody reads them
   bool reader_gone_ = false;
   bool frames_ended_ = false;  // their sink is dead, and that was told
   bool gave_up_ = false;
