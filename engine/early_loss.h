@@ -43,7 +43,7 @@ class EarlyLoss {
 
  private:
   Fd softnet_stat_;
-  std::vector<int> captured_;                    // indices
+  std::vector<int> captured_;                     // indices
   std::map<unsigned, std::uint32_t> processors_;  // the latest reading of each
   std::map<int, std::uint64_t> missed_;           // the same of each interface, by index
   EarlyLossCounters counters_;

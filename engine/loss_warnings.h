@@ -12,7 +12,8 @@ namespace tapline {
 // Not thread-safe.
 class LossWarnings {
  public:
-  static constexpr std::int64_t kInterval = 1'000'000'000;  // ns between two looks, and so between two warnings
+  static constexpr std::int64_t kInterval =
+      1'000'000'000;  // ns between two looks, and so between two warnings
 
   // `start`: of the run, on the clock of the others.
   explicit LossWarnings(std::int64_t start) : looked_(start) {}

@@ -20,7 +20,8 @@ struct ValueOption {
 };
 
 struct Flags {
-  bool no_redact = false, quiet = false, verbose = false, version = false, help = false;
+  bool no_redact = false, ignore_encapsulation = false, quiet = false, verbose = false, version = false,
+       help = false;
 };
 
 absl::Status wrong(std::string message) { return absl::InvalidArgumentError(message); }
@@ -73,6 +74,10 @@ constexpr std::array kValueOptions = {
     ValueOption{{"--stats-interval", "TIME", kOutput,
                  "write a stats record this often, and at the end\n(default: 10s, with --records stats)"},
                 set_stats_interval},
+    ValueOption{{"--dedup", "TIME", kInput,
+                 "take a packet once that comes in on two interfaces (a bridge and\n"
+                 "its port) within this time: 10ms (default: take both)"},
+                set_timeout<&Options::dedup>},
     ValueOption{{"-c,--count", "N", kEnd, "after N frames (of the file; live: accepted ones)"}, set_frames},
     ValueOption{{"-d,--duration", "TIME", kEnd, "after this time: 10s, 5m, 1h (of a file: of packet time)"},
                 set_run_time},
@@ -129,6 +134,10 @@ constexpr std::array kFlagOptions = {
                 "show the values of Authorization, Proxy-Authorization,\n"
                 "Cookie, Set-Cookie, and passwords in URLs"},
                &Flags::no_redact},
+    FlagOption{{"--ignore-encapsulation", "", kLife,
+                "tell connections apart by addresses and ports alone, whatever\n"
+                "VLAN or tunnel they come in (default: equal ones in two are two)"},
+               &Flags::ignore_encapsulation},
     FlagOption{{"-q,--quiet", "", kRest, "say nothing but errors"}, &Flags::quiet},
     FlagOption{{"-v,--verbose", "", kRest,
                 "say what is captured, and sum up at the end\n(default: when standard error is a terminal)"},
@@ -212,6 +221,7 @@ absl::StatusOr<CommandLine> parse_command_line(int argc, const char* const* argv
   }
   Options& options = line.options;
   options.redact = !flags.no_redact;
+  options.ignore_encapsulation = flags.ignore_encapsulation;
   options.quiet = flags.quiet;
   options.verbose = flags.verbose;
   for (std::size_t i = 0; i < kValueOptions.size(); ++i) {

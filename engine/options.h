@@ -41,6 +41,8 @@ struct Options {
   std::size_t reassembly_memory = FlowOptions{}.reassembly_memory;  // bytes
   std::uint32_t max_head = FlowOptions{}.max_head;                  // bytes
   bool all_attempts = false;
+  bool ignore_encapsulation = false;
+  std::int64_t dedup = 0;                                        // ns; 0: off
   std::int64_t attempt_timeout = FlowOptions{}.attempt_timeout;  // ns, and the next three
   std::int64_t idle_timeout = FlowOptions{}.established_timeout;
   std::int64_t half_closed_timeout = FlowOptions{}.half_closed_timeout;

@@ -14,6 +14,8 @@ FlowOptions flow_options_of(const Options& options) {
   flow_options.reassembly_memory = options.reassembly_memory;
   flow_options.max_head = options.max_head;
   flow_options.all_attempts = options.all_attempts;
+  flow_options.ignore_encapsulation = options.ignore_encapsulation;
+  flow_options.dedup_window = options.dedup;
   flow_options.attempt_timeout = options.attempt_timeout;
   flow_options.established_timeout = options.idle_timeout;
   flow_options.half_closed_timeout = options.half_closed_timeout;

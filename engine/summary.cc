@@ -96,6 +96,10 @@ std::string closing_summary(const RunTotals& totals) {
     add(count_of(flows.cut, "frame was", "frames were") + " cut short when captured (" +
         format_size(flows.cut_bytes) + " missing)");
   }
+  if (flows.duplicates > 0) {
+    add(count_of(flows.duplicates, "frame was a copy", "frames were copies") +
+        " of what another interface had shown");
+  }
   if (flows.elided > 0) {
     add(count_of(flows.elided, "frame", "frames") + " of message bodies (" + format_size(flows.elided_bytes) +
         ") left in the kernel");

@@ -89,6 +89,10 @@ void write_counts(JsonWriter& json, const StatsCounts& counts) {
   if (counts.flows) {
     write_amount(json, "cut", Amount{.packets = counts.flows->cut, .bytes = counts.flows->cut_bytes});
   }
+  if (counts.flows && counts.flows->duplicates > 0) {
+    write_amount(json, "duplicates",
+                 Amount{.packets = counts.flows->duplicates, .bytes = counts.flows->duplicate_bytes});
+  }
   write_amount(json, "elided", counts.elided);
   if (counts.flows) write_flows(json, *counts.flows);
 }

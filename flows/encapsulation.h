@@ -9,15 +9,26 @@
 
 namespace tapline {
 
-enum class TunnelType : std::uint8_t { k4in4, k6in4, k4in6, k6in6, kGre, kErspan, kVxlan, kGeneve, kPppoe, kMpls };
+enum class TunnelType : std::uint8_t {
+  k4in4,
+  k6in4,
+  k4in6,
+  k6in6,
+  kGre,
+  kErspan,
+  kVxlan,
+  kGeneve,
+  kPppoe,
+  kMpls
+};
 // By TunnelType, as records call them.
-inline constexpr std::array<std::string_view, 10> kTunnelNames = {"4in4",   "6in4",  "4in6",   "6in6", "gre",
-                                                                 "erspan", "vxlan", "geneve", "pppoe", "mpls"};
+inline constexpr std::array<std::string_view, 10> kTunnelNames = {
+    "4in4", "6in4", "4in6", "6in6", "gre", "erspan", "vxlan", "geneve", "pppoe", "mpls"};
 
 struct Tunnel {
   TunnelType type = TunnelType::k4in4;
-  // The key of GRE, the session of ERSPAN (10 bits) and PPPoE, the network identifier of VXLAN and GENEVE. MPLS
-  // has none: a label names a path, and the two directions of a connection take two.
+  // The key of GRE, the session of ERSPAN (10 bits) and PPPoE, the network identifier of VXLAN and GENEVE.
+  // MPLS has none: a label names a path, and the two directions of a connection take two.
   std::optional<std::uint32_t> id{};
 
   friend bool operator==(const Tunnel&, const Tunnel&) = default;

@@ -6,6 +6,7 @@
 
 #include "flows/connection_events.h"
 #include "flows/decode.h"
+#include "flows/duplicate_filter.h"
 #include "flows/flow_context.h"
 #include "flows/flow_table.h"
 #include "flows/fragment_table.h"
@@ -38,6 +39,7 @@ struct FlowProcessor::State {
         table(std::max(options.max_flows, 1u), options.hash_seed),
         conversations(std::max(options.max_flows, 1u)),
         fragments(context.pool),
+        duplicates(options.dedup_window),
         wheel(std::max(options.max_flows, 1u)),
         lists(std::max(options.max_flows, 1u)) {}
 
@@ -94,6 +96,7 @@ struct FlowProcessor::State {
   SlotPool<HttpConversation> conversations;
   FragmentTable fragments;
   Fragment fragment;  // scratch
+  DuplicateFilter duplicates;
   TimerWheel wheel;
   IndexLists lists;
   // By EvictionClass, those that came to it first in front; of what is evicted last there is no list.
@@ -146,6 +149,11 @@ void FlowProcessor::State::read(const Packet& packet, Entry& entry) {
   if (packet.captured < packet.length) {
     ++counters.cut;
     counters.cut_bytes += packet.length - packet.captured;
+  }
+  if (entry.mine && duplicates.on() && duplicates.is_copy(entry.segment)) {
+    ++counters.duplicates;
+    counters.duplicate_bytes += packet.length;
+    entry.mine = false;
   }
   if (!entry.mine) return;
   entry.hash = table.hash(entry.segment.key);

@@ -26,6 +26,8 @@ struct FlowOptions {
   std::uint32_t worker = 0, workers = 1;
   // Tell connections apart by addresses and ports alone, whatever VLAN or tunnel they are seen in.
   bool ignore_encapsulation = false;
+  // Take a segment once that comes in on two interfaces within this time, ns; 0: take it twice.
+  std::int64_t dedup_window = 0;
   bool tell_requests = false;       // call EventSink::on_request()
   bool tell_packets = false;        // call EventSink::on_packet(), and keep what it takes to tell
   bool number_connections = false;  // give ConnectionInfo::number (one worker reading a file)

@@ -12,11 +12,11 @@ namespace tapline {
 // A view into the frame that it came in.
 struct Fragment {
   IpAddress source, destination;
-  std::uint32_t id = 0;        // IPv4: 16 bits
-  std::uint8_t protocol = 0;   // of the datagram's payload; in IPv6 only the first fragment's is certain
-  std::uint32_t offset = 0;    // bytes, of `data` in the datagram's payload; a multiple of 8
-  bool more = false;           // another one follows this
-  std::uint32_t length = 0;    // bytes on the wire
+  std::uint32_t id = 0;       // IPv4: 16 bits
+  std::uint8_t protocol = 0;  // of the datagram's payload; in IPv6 only the first fragment's is certain
+  std::uint32_t offset = 0;   // bytes, of `data` in the datagram's payload; a multiple of 8
+  bool more = false;          // another one follows this
+  std::uint32_t length = 0;   // bytes on the wire
   std::span<const std::uint8_t> data;  // as far as it was captured
   Encapsulation around;
 };

@@ -13,8 +13,8 @@ FragmentTable::Key FragmentTable::key_of(const Fragment& fragment) {
   Key key;
   // IPv6 fragments of one datagram may name different protocols; the first one's counts.
   const bool v4 = fragment.source.version == IpVersion::kV4;
-  key.addresses.set(fragment.source.version, fragment.source.bytes.data(), fragment.destination.bytes.data(), 0,
-                    v4 ? fragment.protocol : std::uint16_t{0});
+  key.addresses.set(fragment.source.version, fragment.source.bytes.data(), fragment.destination.bytes.data(),
+                    0, v4 ? fragment.protocol : std::uint16_t{0});
   key.addresses.set_encapsulation(fragment.around);
   key.id = fragment.id;
   return key;
@@ -63,8 +63,9 @@ FragmentTable::Placed FragmentTable::place(Waiting& waiting, const Fragment& fra
   const bool same_end = waiting.end == 0 || (fragment.more ? end <= waiting.end : end == waiting.end);
   const bool whole_units = fragment.length > 0 && (!fragment.more || fragment.length % 8 == 0);
   if (end > kMaxPayload || !same_end || !whole_units) return Placed::kConflict;
-  const auto next = std::lower_bound(waiting.pieces.begin(), waiting.pieces.end(), fragment.offset,
-                                     [](const Piece& piece, std::uint32_t offset) { return piece.offset < offset; });
+  const auto next =
+      std::lower_bound(waiting.pieces.begin(), waiting.pieces.end(), fragment.offset,
+                       [](const Piece& piece, std::uint32_t offset) { return piece.offset < offset; });
   if (next != waiting.pieces.end() && next->offset == fragment.offset && next->length == fragment.length) {
     return Placed::kSame;
   }
@@ -76,7 +77,8 @@ FragmentTable::Placed FragmentTable::place(Waiting& waiting, const Fragment& fra
   if (!fragment.more && !waiting.pieces.empty() && waiting.pieces.back().offset > fragment.offset) {
     return Placed::kConflict;
   }
-  Piece piece{fragment.offset, fragment.length, static_cast<std::uint32_t>(fragment.data.size()), BytePool::kNull};
+  Piece piece{fragment.offset, fragment.length, static_cast<std::uint32_t>(fragment.data.size()),
+              BytePool::kNull};
   if (waiting.pieces.size() == kMaxPieces) return Placed::kNoRoom;
   if (piece.captured > 0) {
     piece.bytes = pool_.allocate(piece.captured);

@@ -22,8 +22,8 @@ namespace tapline {
 class FragmentTable {
  public:
   static constexpr std::uint32_t kMaxDatagrams = 1024;
-  static constexpr std::size_t kMaxPieces = 512;         // of one datagram
-  static constexpr std::uint32_t kMaxPayload = 65535;    // bytes: what the headers' length fields can say
+  static constexpr std::size_t kMaxPieces = 512;            // of one datagram
+  static constexpr std::uint32_t kMaxPayload = 65535;       // bytes: what the headers' length fields can say
   static constexpr std::int64_t kTimeout = 30'000'000'000;  // ns of packet time; Linux's ipfrag_time
 
   // `pool` must outlive the table.
@@ -83,7 +83,7 @@ class FragmentTable {
   std::vector<Waiting> slots_;
   std::vector<std::uint32_t> free_;
   IndexLists lists_;
-  IndexLists::List in_order_;  // of their first fragments
+  IndexLists::List in_order_;        // of their first fragments
   std::deque<Completed> completed_;  // their addresses stay
   std::size_t completed_count_ = 0;
   std::uint64_t given_up_ = 0;

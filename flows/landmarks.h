@@ -22,14 +22,14 @@ class ProtocolNames {
   std::size_t size_ = 0;
 };
 
-// Pointers into the frame (or, where the innermost IP packet is inside a datagram that came in fragments, into
-// that). Null: there is none.
+// Pointers into the frame (or, where the innermost IP packet is inside a datagram that came in fragments,
+// into that). Null: there is none.
 struct Landmarks {
-  ProtocolNames protocols;                         // up to and without TCP
-  const std::uint8_t* source_mac = nullptr;        // six bytes each, of the innermost link header
+  ProtocolNames protocols;                   // up to and without TCP
+  const std::uint8_t* source_mac = nullptr;  // six bytes each, of the innermost link header
   const std::uint8_t* destination_mac = nullptr;
-  const std::uint8_t* ip = nullptr;                // the innermost IP header
-  const std::uint8_t* fragment_header = nullptr;   // of IPv6, behind `ip`
+  const std::uint8_t* ip = nullptr;               // the innermost IP header
+  const std::uint8_t* fragment_header = nullptr;  // of IPv6, behind `ip`
 };
 
 }  // namespace tapline

@@ -19,8 +19,9 @@ using ::testing::Not;
 
 // As Linux 6.1 writes them: the second word is the drops, the thirteenth the processor.
 std::string processor(const char* drops, const char* number) {
-  return std::string("0073a161 ") + drops + " 00000003 00000000 00000000 00000000 00000000 00000000 00000000 " +
-         "00000000 00000000 00000000 " + number + " 00000000 00000000\n";
+  return std::string("0073a161 ") + drops +
+         " 00000003 00000000 00000000 00000000 00000000 00000000 00000000 " + "00000000 00000000 00000000 " +
+         number + " 00000000 00000000\n";
 }
 
 Interface interface(int index, std::uint64_t missed) {

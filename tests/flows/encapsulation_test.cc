@@ -302,6 +302,53 @@ TEST(TunnelRecordsTest, EncapsulationCanBeLeftOutOfWhatTellsConnectionsApart) {
   EXPECT_EQ(run(frames, options).sink.lines, run(page_load()).sink.lines);
 }
 
+// A bridge and its port: each frame twice.
+TEST(DuplicatesTest, AFrameOnTwoInterfacesIsTakenOnce) {
+  const std::vector<Frame> once = page_load();
+  std::vector<Frame> twice;
+  for (Frame frame : once) {
+    twice.push_back(frame);
+    frame.interface = 1;
+    frame.time_ns += 1000;
+    twice.push_back(frame);
+  }
+  FlowOptions options = default_options();
+  EXPECT_GT(run(twice, options).sink.closed().client.retransmits.packets, 0u) << "without the option";
+  options.dedup_window = 2000;
+  const Outcomes out = run(twice, options);
+  EXPECT_EQ(out.sink.lines, run(once).sink.lines);
+  EXPECT_EQ(out.counters.packets, twice.size());
+  EXPECT_EQ(out.counters.duplicates, once.size());
+  EXPECT_EQ(out.sink.closed().client.retransmits.packets, 0u);
+  options.dedup_window = 900;  // too short
+  EXPECT_EQ(run(twice, options).counters.duplicates, 0u);
+}
+
+// Sent again, and seen twice each time.
+TEST(DuplicatesTest, ARetransmissionIsNoCopy) {
+  Conversation talk;
+  talk.handshake().client(kGet);
+  Frame again = talk.frames().at(3);  // the request
+  again.time_ns = talk.frames().back().time_ns + 500;
+  talk.frames().push_back(again);
+  const std::vector<Frame> once = talk.frames();
+  std::vector<Frame> one_by_one, in_blocks = once;  // as two rings deliver
+  for (Frame frame : once) {
+    one_by_one.push_back(frame);
+    frame.interface = 1;
+    one_by_one.push_back(frame);
+    in_blocks.push_back(frame);
+  }
+  FlowOptions options = default_options();
+  options.dedup_window = kSecond;
+  for (const std::vector<Frame>& frames : {one_by_one, in_blocks}) {
+    const Outcomes out = run(frames, options);
+    EXPECT_EQ(out.counters.duplicates, once.size());
+    EXPECT_EQ(out.sink.closed().client.packets, run(once).sink.closed().client.packets);
+    EXPECT_EQ(out.sink.closed().client.retransmits.packets, 1u);
+  }
+}
+
 std::vector<Frame> frames_of(const FragmentCase& row) {
   std::vector<Frame> frames;
   for (const std::vector<Bytes>* way : {&row.to_server, &row.to_client}) {
