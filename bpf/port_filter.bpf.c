@@ -1,10 +1,12 @@
-// The socket filters: which frames reach a ring at all.
+// The socket filters: which frames reach a ring at all. And the fanout program: which worker's ring that is.
 //
-// Accepted, whole, is TCP over IPv4 or IPv6 with a source or destination port in the set. Also accepted is
-// every fragment of TCP but the first: it carries no ports, and refusing it would be a loss that nobody sees,
-// while user space counts what it cannot decode.
+// Accepted, whole, is TCP over IPv4 or IPv6 with a source or destination port in the set, inside whatever
+// headers.bpf.h sees through. Fragments but the first carry no ports. They are accepted when the first one
+// was; and without it where they may be TCP or a tunnel's: refusing them would be a loss that nobody sees,
+// while user space counts what it cannot put together.
 //
-// Each program is a function of one frame and the global data below; tests/bpf calls them as such.
+// Each program is a function of one frame, the data below and what is remembered of fragments; tests/bpf
+// calls them as such.
 
 // <bpf/*> needs the types of <linux/bpf.h> before it.
 // clang-format off
@@ -18,18 +20,15 @@
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+
+#include "bpf/headers.bpf.h"
+#include "bpf/fanout.bpf.h"
 // clang-format on
 
 #define REFUSE 0u
 #define ACCEPT_WHOLE 0xffffffffu
 
-#define MAX_VLAN_TAGS 2          // in the frame; another one may have been taken out of it into the skb
-#define MAX_EXTENSION_HEADERS 8  // RFC 8200 section 4.1 expects at most 7 in a packet
-#define MAX_PROCESSORS 1024      // a power of two
-#define FRAGMENT_OFFSET_V4 0x1fff
-#define FRAGMENT_OFFSET_V6 0xfff8
-
-#define ETHERTYPE_OFFSET 12
+#define MAX_PROCESSORS 1024   // a power of two
 #define LOOPBACK_INTERFACE 1  // the kernel gives `lo` this index in every network namespace
 
 // User space writes these through a memory map while the programs run, so they are neither constants nor
@@ -44,11 +43,6 @@ struct {
   __u64 bytes;
   __u64 rest_of_cache_line[6];
 } refused[MAX_PROCESSORS];
-
-struct ports {
-  __be16 source;
-  __be16 destination;
-};
 
 // What nearly all frames start with, so that one load decides them. Alignment 2 keeps the compiler from
 // reading it byte by byte; the verifier wants no more for the fields that are read.
@@ -68,78 +62,30 @@ static __always_inline bool in_port_set(__be16 port) {
   return port_words[word] >> (number % 64) & 1;
 }
 
-static __always_inline __u32 judge_ports(const struct ports* ports) {
-  return in_port_set(ports->destination) || in_port_set(ports->source) ? ACCEPT_WHOLE : REFUSE;
+static __always_inline __u32 judge_ports(struct ports ports) {
+  return in_port_set(ports.destination) || in_port_set(ports.source) ? ACCEPT_WHOLE : REFUSE;
 }
 
-static __always_inline __u32 judge_tcp(struct __sk_buff* skb, __u32 offset) {
-  struct ports ports;
-  if (bpf_skb_load_bytes(skb, offset, &ports, sizeof ports) != 0) return REFUSE;
-  return judge_ports(&ports);
+// Whether a datagram that starts with this header may be of use though nothing more is known of it.
+static __always_inline bool is_always_of_use(__u32 header) {
+  return header == OF_IP(IPPROTO_TCP) || header == OF_IP(IPPROTO_GRE) || header == OF_IP(IPPROTO_IPIP) ||
+         header == OF_IP(IPPROTO_IPV6);
 }
 
-// Total length is not looked at: it is 0 in packets beyond 64 KiB (BIG TCP).
-static __always_inline __u32 judge_ipv4(struct __sk_buff* skb, __u32 offset) {
-  struct iphdr ip;
-  if (bpf_skb_load_bytes(skb, offset, &ip, sizeof ip) != 0) return REFUSE;
-  if (ip.version != 4 || ip.ihl < 5 || ip.protocol != IPPROTO_TCP) return REFUSE;
-  if (ip.frag_off & bpf_htons(FRAGMENT_OFFSET_V4)) return ACCEPT_WHOLE;
-  return judge_tcp(skb, offset + ip.ihl * 4);
-}
-
-// A later fragment whose first header is no TCP header (destination options, say) is refused: what follows
-// stands in the first fragment alone.
-static __always_inline __u32 judge_ipv6(struct __sk_buff* skb, __u32 offset) {
-  struct ipv6hdr ip;
-  if (bpf_skb_load_bytes(skb, offset, &ip, sizeof ip) != 0 || ip.version != 6) return REFUSE;
-  __u8 next = ip.nexthdr;
-  offset += sizeof ip;
-  for (int i = 0; i <= MAX_EXTENSION_HEADERS; i++) {
-    if (next == IPPROTO_TCP) return judge_tcp(skb, offset);
-    struct {
-      __u8 next;
-      __u8 length;             // its unit differs from header to header
-      __be16 fragment_offset;  // of a fragment header
-    } extension;
-    if (bpf_skb_load_bytes(skb, offset, &extension, sizeof extension) != 0) return REFUSE;
-    switch (next) {
-      case IPPROTO_HOPOPTS:
-      case IPPROTO_ROUTING:
-      case IPPROTO_DSTOPTS:
-        offset += (extension.length + 1) * 8;
-        break;
-      case IPPROTO_AH:  // RFC 4302 section 2.2: in words of 4 bytes, minus 2
-        offset += (extension.length + 2) * 4;
-        break;
-      case IPPROTO_FRAGMENT:
-        if (extension.fragment_offset & bpf_htons(FRAGMENT_OFFSET_V6))
-          return extension.next == IPPROTO_TCP ? ACCEPT_WHOLE : REFUSE;
-        offset += 8;
-        break;
-      default:
-        return REFUSE;
-    }
-    next = extension.next;
+// `first` is the header at `offset`.
+static __noinline int judge_headers(struct __sk_buff* skb, __u32 first, __u32 offset) {
+  const int found = walk_headers(skb, first, offset);
+  if (found == NOTHING || (found == SEGMENT && judge_ports(ports_of(skb)) == REFUSE)) return REFUSE;
+  if (found == SEGMENT && skb->cb[CUT] == 0) return ACCEPT_WHOLE;
+  struct datagram datagram;
+  if (!load_datagram(skb, &datagram)) return REFUSE;
+  if (found == LATER_FRAGMENT) {
+    const bool of_use =
+        is_always_of_use(skb->cb[NEXT]) || bpf_map_lookup_elem(&accepted_datagrams, &datagram);
+    return of_use ? ACCEPT_WHOLE : REFUSE;
   }
-  return REFUSE;
-}
-
-static __always_inline bool is_vlan(__be16 ethertype) {
-  return ethertype == bpf_htons(ETH_P_8021Q) || ethertype == bpf_htons(ETH_P_8021AD);
-}
-
-static __always_inline __u32 judge_ethernet(struct __sk_buff* skb) {
-  __be16 ethertype;
-  __u32 offset = ETHERTYPE_OFFSET;
-  if (bpf_skb_load_bytes(skb, offset, &ethertype, sizeof ethertype) != 0) return REFUSE;
-  for (int i = 0; i < MAX_VLAN_TAGS && is_vlan(ethertype); i++) {
-    offset += 4;
-    if (bpf_skb_load_bytes(skb, offset, &ethertype, sizeof ethertype) != 0) return REFUSE;
-  }
-  offset += sizeof ethertype;
-  if (ethertype == bpf_htons(ETH_P_IP)) return judge_ipv4(skb, offset);
-  if (ethertype == bpf_htons(ETH_P_IPV6)) return judge_ipv6(skb, offset);
-  return REFUSE;
+  remember(&datagram, found == SEGMENT ? hash_connection(skb, ports_of(skb)) : hash_addresses(&datagram));
+  return ACCEPT_WHOLE;
 }
 
 // `lo` shows each packet as it goes out and again as it comes in: the second one counts. The sockets ask the
@@ -161,12 +107,21 @@ static __always_inline __u32 counted(const struct __sk_buff* skb, __u32 verdict)
 // alike in both; BPF_HDR_START_NET would point behind the outer tag of some.
 static __always_inline __u32 judge_frame(struct __sk_buff* skb) {
   struct plain_ipv4_frame frame;
-  if (bpf_skb_load_bytes(skb, 0, &frame, sizeof frame) != 0) return judge_ethernet(skb);
-  if (frame.ethernet.h_proto != bpf_htons(ETH_P_IP) || frame.ip.version != 4 || frame.ip.ihl != 5)
-    return judge_ethernet(skb);
-  if (frame.ip.protocol != IPPROTO_TCP) return REFUSE;
-  if (frame.ip.frag_off & bpf_htons(FRAGMENT_OFFSET_V4)) return ACCEPT_WHOLE;
-  return judge_ports(&frame.ports);
+  if (bpf_skb_load_bytes(skb, 0, &frame, sizeof frame) != 0) return judge_headers(skb, ETHERNET, 0);
+  const bool plain = frame.ethernet.h_proto == bpf_htons(ETH_P_IP) && frame.ip.version == 4 &&
+                     frame.ip.ihl == 5 && !is_fragment(frame.ip.frag_off);
+  if (plain && frame.ip.protocol == IPPROTO_TCP) return judge_ports(frame.ports);
+  if (plain && !may_be_tunnel(frame.ip.protocol, frame.ports.destination)) return REFUSE;
+  return judge_headers(skb, bpf_ntohs(frame.ethernet.h_proto), sizeof frame.ethernet);
+}
+
+static __always_inline __u32 judge_packet(struct __sk_buff* skb) {
+  struct plain_ipv4 packet;
+  if (bpf_skb_load_bytes(skb, 0, &packet, sizeof packet) != 0) return judge_headers(skb, RAW_IP, 0);
+  if (packet.ip.version != 4) return judge_headers(skb, ETH_P_IPV6, 0);
+  if (packet.ip.ihl == 5 && packet.ip.protocol == IPPROTO_TCP && !is_fragment(packet.ip.frag_off))
+    return judge_ports(packet.ports);
+  return judge_headers(skb, ETH_P_IP, 0);
 }
 
 // For interfaces with an Ethernet header.
@@ -178,10 +133,6 @@ int port_filter_ethernet(struct __sk_buff* skb) {
 
 // For interfaces without a link header (tun, wireguard, ppp): offset 0 is the IP header.
 SEC("socket")
-int port_filter_raw_ip(struct __sk_buff* skb) {
-  __u8 version;
-  if (!open || bpf_skb_load_bytes(skb, 0, &version, sizeof version) != 0) return REFUSE;
-  return counted(skb, version >> 4 == 4 ? judge_ipv4(skb, 0) : judge_ipv6(skb, 0));
-}
+int port_filter_raw_ip(struct __sk_buff* skb) { return open ? counted(skb, judge_packet(skb)) : REFUSE; }
 
 // No licence section: no helper that is called asks for one.

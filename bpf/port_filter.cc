@@ -2,6 +2,7 @@
 
 #include <bpf/libbpf.h>
 #include <linux/membarrier.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -38,26 +39,51 @@ absl::Status load_error(int error, const std::string& log_buffer) {
 // instructions.
 void wait_for_packets_in_flight() { syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0); }
 
+struct Loaded {
+  port_filter_bpf* skeleton = nullptr;  // the caller's to destroy, also where `status` is not OK
+  absl::Status status;
+};
+
+Loaded load_programs(bool with_fanout) {
+  std::string log(kVerifierLogSize, '\0');
+  bpf_object_open_opts options{};
+  options.sz = sizeof options;
+  options.kernel_log_buf = log.data();
+  options.kernel_log_size = log.size();
+  port_filter_bpf* const skeleton = port_filter_bpf::open(&options);
+  if (skeleton == nullptr)
+    return {nullptr, absl::ErrnoToStatus(errno, "cannot read the embedded port filter")};
+  bpf_program__set_autoload(skeleton->progs.fanout_by_connection, with_fanout);
+  const int error = port_filter_bpf::load(skeleton);
+  return {skeleton, error == 0 ? absl::OkStatus() : load_error(-error, log)};
+}
+
 }  // namespace
 
 void PortFilter::Destroy::operator()(port_filter_bpf* skeleton) const { port_filter_bpf::destroy(skeleton); }
 
-PortFilter::PortFilter(Skeleton skeleton) : skeleton_(std::move(skeleton)) {}
+PortFilter::PortFilter(Skeleton skeleton, absl::Status fanout)
+    : skeleton_(std::move(skeleton)), fanout_(std::move(fanout)) {}
 PortFilter::PortFilter(PortFilter&&) noexcept = default;
 PortFilter& PortFilter::operator=(PortFilter&&) noexcept = default;
 PortFilter::~PortFilter() = default;
 
 absl::StatusOr<PortFilter> PortFilter::load() {
   libbpf_set_print(nullptr);  // it would write to standard error; what it knows is in errno and the log
-  std::string log(kVerifierLogSize, '\0');
-  bpf_object_open_opts options{};
-  options.sz = sizeof options;
-  options.kernel_log_buf = log.data();
-  options.kernel_log_size = log.size();
-  Skeleton skeleton(port_filter_bpf::open(&options));
-  if (skeleton == nullptr) return absl::ErrnoToStatus(errno, "cannot read the embedded port filter");
-  if (const int error = port_filter_bpf::load(skeleton.get()); error != 0) return load_error(-error, log);
-  return PortFilter(std::move(skeleton));
+  Loaded loaded = load_programs(/*with_fanout=*/true);
+  Skeleton skeleton(loaded.skeleton);
+  absl::Status fanout = std::move(loaded.status);
+  if (absl::IsInternal(fanout)) {  // one of the programs is not taken; the filters alone will do
+    loaded = load_programs(/*with_fanout=*/false);
+    skeleton.reset(loaded.skeleton);
+    if (!loaded.status.ok()) return loaded.status;
+  } else if (!fanout.ok()) {
+    return fanout;
+  }
+  // Best effort: with a known seed somebody could send everything to one worker.
+  std::uint64_t seed = 0;
+  if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) == sizeof seed) skeleton->bss->fanout_seed = seed;
+  return PortFilter(std::move(skeleton), std::move(fanout));
 }
 
 void PortFilter::set_ports(std::span<const std::uint64_t, kPortWords> words) {
@@ -84,5 +110,10 @@ PortFilter::Refused PortFilter::refused() const {
 int PortFilter::program_fd() const { return bpf_program__fd(skeleton_->progs.port_filter_ethernet); }
 
 int PortFilter::raw_ip_program_fd() const { return bpf_program__fd(skeleton_->progs.port_filter_raw_ip); }
+
+absl::StatusOr<int> PortFilter::fanout_program_fd() const {
+  if (!fanout_.ok()) return fanout_;
+  return bpf_program__fd(skeleton_->progs.fanout_by_connection);
+}
 
 }  // namespace tapline

@@ -1,4 +1,5 @@
-// The kernel-side port filter, loaded: a handle to its programs and to the parameters they read.
+// The kernel-side programs, loaded: a handle to the port filter, to the fanout program that goes with it, and
+// to the parameters they read.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,9 @@ struct port_filter_bpf;  // the generated skeleton
 namespace tapline {
 
 // Decides for each frame of a socket it is attached to (SO_ATTACH_BPF) whether the frame is kept whole or not
-// at all: kept is TCP of a port in the set, and later fragments of TCP, which show no port. One PortFilter
-// serves any number of sockets. It starts closed and with no ports; closed means that nothing is kept.
+// at all: kept is TCP of a port in the set, inside whatever headers.bpf.h sees through, and the later
+// fragments of what may be such, which show no port. One PortFilter serves any number of sockets. It starts
+// closed and with no ports; closed means that nothing is kept.
 //
 // The programs live on in the kernel as long as a socket uses them, with the parameters they had when this
 // object went away.
@@ -21,8 +23,9 @@ class PortFilter {
  public:
   static constexpr std::size_t kPortWords = 1024;
 
-  // Linux 5.8 or later. kPermissionDenied when CAP_BPF is missing (or bpf(2) is forbidden, as in some
-  // containers); kInternal with the end of the verifier's log when the kernel does not take the program.
+  // Linux 5.8 or later. Without the fanout program where the kernel does not take that. kPermissionDenied
+  // when CAP_BPF is missing (or bpf(2) is forbidden, as in some containers); kInternal with the end of the
+  // verifier's log when the kernel does not take the program.
   static absl::StatusOr<PortFilter> load();
 
   PortFilter(PortFilter&&) noexcept;
@@ -51,15 +54,22 @@ class PortFilter {
   // For interfaces whose frames start with an IP header. Owned by this object.
   int raw_ip_program_fd() const;
 
+  // For a fanout group (PACKET_FANOUT_EBPF): the same member for both directions of a connection, whatever is
+  // around it, on all interfaces, and for all fragments of a datagram whose first one the filter kept on a
+  // socket of this object. kInternal, with the verifier's words, where the kernel does not take it. Owned by
+  // this object.
+  absl::StatusOr<int> fanout_program_fd() const;
+
  private:
   struct Destroy {
     void operator()(port_filter_bpf* skeleton) const;
   };
   using Skeleton = std::unique_ptr<port_filter_bpf, Destroy>;
 
-  explicit PortFilter(Skeleton skeleton);
+  PortFilter(Skeleton skeleton, absl::Status fanout);
 
   Skeleton skeleton_;
+  absl::Status fanout_;  // how loading its program went
 };
 
 }  // namespace tapline

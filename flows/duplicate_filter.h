@@ -10,14 +10,14 @@
 
 namespace tapline {
 
-// Remembers the latest segments in a table of fixed size. Where one was displaced by then, its copy is taken for
-// a frame of its own: then it looks like a retransmission. Not thread-safe.
+// Remembers the latest segments in a table of fixed size. Where one was displaced by then, its copy is taken
+// for a frame of its own: then it looks like a retransmission. Not thread-safe.
 class DuplicateFilter {
  public:
   static constexpr std::size_t kRemembered = 1u << 18;  // segments; 24 bytes each
 
-  // `window`: how far apart the time stamps of two copies are at most, ns. 0: nothing is a copy, and no memory
-  // is used.
+  // `window`: how far apart the time stamps of two copies are at most, ns. 0: nothing is a copy, and no
+  // memory is used.
   explicit DuplicateFilter(std::int64_t window)
       : window_(window), seen_(window > 0 ? std::make_unique<Seen[]>(kRemembered) : nullptr) {}
 
@@ -45,8 +45,8 @@ class DuplicateFilter {
   static std::uint64_t digest_of(const TcpSegment& segment) {
     const std::uint64_t who = segment.key.hash(segment.sender);
     const std::uint64_t numbers = std::uint64_t{segment.seq} << 32 | segment.ack;
-    const std::uint64_t rest = std::uint64_t{segment.payload_bytes} << 32 | std::uint64_t{segment.window} << 8 |
-                               segment.flags;
+    const std::uint64_t rest =
+        std::uint64_t{segment.payload_bytes} << 32 | std::uint64_t{segment.window} << 8 | segment.flags;
     std::uint64_t digest = FlowKey::mix(who ^ numbers, rest);
     for (const std::uint8_t byte : segment.options) digest = (digest ^ byte) * 0x100000001b3u;
     return FlowKey::mix(digest, who);
