@@ -16,6 +16,7 @@
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/tcp.h>
 #include <stdbool.h>
 
 #include <bpf/bpf_endian.h>
@@ -23,6 +24,7 @@
 
 #include "bpf/headers.bpf.h"
 #include "bpf/fanout.bpf.h"
+#include "bpf/elision.bpf.h"
 // clang-format on
 
 #define REFUSE 0u
@@ -125,14 +127,33 @@ static __always_inline __u32 judge_packet(struct __sk_buff* skb) {
 }
 
 // For interfaces with an Ethernet header.
-SEC("socket")
-int port_filter_ethernet(struct __sk_buff* skb) {
+static __always_inline int filter_ethernet(struct __sk_buff* skb) {
   if (!open || seen_again_on_loopback(skb)) return REFUSE;
   return counted(skb, judge_frame(skb));
 }
 
 // For interfaces without a link header (tun, wireguard, ppp): offset 0 is the IP header.
+static __always_inline int filter_raw_ip(struct __sk_buff* skb) {
+  return open ? counted(skb, judge_packet(skb)) : REFUSE;
+}
+
 SEC("socket")
-int port_filter_raw_ip(struct __sk_buff* skb) { return open ? counted(skb, judge_packet(skb)) : REFUSE; }
+int port_filter_ethernet(struct __sk_buff* skb) { return filter_ethernet(skb); }
+
+SEC("socket")
+int port_filter_raw_ip(struct __sk_buff* skb) { return filter_raw_ip(skb); }
+
+// The same with body elision (elision.bpf.h). Apart from them, as kernels before 5.12 have no
+// compare-and-swap.
+SEC("socket")
+int eliding_filter_ethernet(struct __sk_buff* skb) {
+  const bool looked_at = open && !seen_again_on_loopback(skb);
+  return looked_at && is_elided_ethernet(skb) ? REFUSE : filter_ethernet(skb);
+}
+
+SEC("socket")
+int eliding_filter_raw_ip(struct __sk_buff* skb) {
+  return open && is_elided_raw_ip(skb) ? REFUSE : filter_raw_ip(skb);
+}
 
 // No licence section: no helper that is called asks for one.

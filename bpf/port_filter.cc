@@ -44,7 +44,7 @@ struct Loaded {
   absl::Status status;
 };
 
-Loaded load_programs(bool with_fanout) {
+Loaded load_programs(bool eliding, bool with_fanout) {
   std::string log(kVerifierLogSize, '\0');
   bpf_object_open_opts options{};
   options.sz = sizeof options;
@@ -53,7 +53,13 @@ Loaded load_programs(bool with_fanout) {
   port_filter_bpf* const skeleton = port_filter_bpf::open(&options);
   if (skeleton == nullptr)
     return {nullptr, absl::ErrnoToStatus(errno, "cannot read the embedded port filter")};
-  bpf_program__set_autoload(skeleton->progs.fanout_by_connection, with_fanout);
+  auto& programs = skeleton->progs;
+  bpf_program__set_autoload(programs.port_filter_ethernet, !eliding);
+  bpf_program__set_autoload(programs.port_filter_raw_ip, !eliding);
+  bpf_program__set_autoload(programs.eliding_filter_ethernet, eliding);
+  bpf_program__set_autoload(programs.eliding_filter_raw_ip, eliding);
+  bpf_program__set_autoload(programs.fanout_by_connection, with_fanout);
+  bpf_map__set_autocreate(skeleton->maps.elision, eliding);
   const int error = port_filter_bpf::load(skeleton);
   return {skeleton, error == 0 ? absl::OkStatus() : load_error(-error, log)};
 }
@@ -68,13 +74,13 @@ PortFilter::PortFilter(PortFilter&&) noexcept = default;
 PortFilter& PortFilter::operator=(PortFilter&&) noexcept = default;
 PortFilter::~PortFilter() = default;
 
-absl::StatusOr<PortFilter> PortFilter::load() {
+absl::StatusOr<PortFilter> PortFilter::load(bool eliding) {
   libbpf_set_print(nullptr);  // it would write to standard error; what it knows is in errno and the log
-  Loaded loaded = load_programs(/*with_fanout=*/true);
+  Loaded loaded = load_programs(eliding, /*with_fanout=*/true);
   Skeleton skeleton(loaded.skeleton);
   absl::Status fanout = std::move(loaded.status);
   if (absl::IsInternal(fanout)) {  // one of the programs is not taken; the filters alone will do
-    loaded = load_programs(/*with_fanout=*/false);
+    loaded = load_programs(eliding, /*with_fanout=*/false);
     skeleton.reset(loaded.skeleton);
     if (!loaded.status.ok()) return loaded.status;
   } else if (!fanout.ok()) {
@@ -83,7 +89,13 @@ absl::StatusOr<PortFilter> PortFilter::load() {
   // Best effort: with a known seed somebody could send everything to one worker.
   std::uint64_t seed = 0;
   if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) == sizeof seed) skeleton->bss->fanout_seed = seed;
-  return PortFilter(std::move(skeleton), std::move(fanout));
+  PortFilter filter(std::move(skeleton), std::move(fanout));
+  if (!eliding) return filter;
+  absl::StatusOr<ElisionTable> table =
+      ElisionTable::open(bpf_map__fd(filter.skeleton_->maps.elision), &filter.skeleton_->bss->armed);
+  if (!table.ok()) return table.status();
+  filter.elision_ = std::make_unique<ElisionTable>(*std::move(table));
+  return filter;
 }
 
 void PortFilter::set_ports(std::span<const std::uint64_t, kPortWords> words) {
@@ -107,9 +119,16 @@ PortFilter::Refused PortFilter::refused() const {
   return sum;
 }
 
-int PortFilter::program_fd() const { return bpf_program__fd(skeleton_->progs.port_filter_ethernet); }
+int PortFilter::program_fd() const {
+  const auto& programs = skeleton_->progs;
+  return bpf_program__fd(elision_ != nullptr ? programs.eliding_filter_ethernet
+                                             : programs.port_filter_ethernet);
+}
 
-int PortFilter::raw_ip_program_fd() const { return bpf_program__fd(skeleton_->progs.port_filter_raw_ip); }
+int PortFilter::raw_ip_program_fd() const {
+  const auto& programs = skeleton_->progs;
+  return bpf_program__fd(elision_ != nullptr ? programs.eliding_filter_raw_ip : programs.port_filter_raw_ip);
+}
 
 absl::StatusOr<int> PortFilter::fanout_program_fd() const {
   if (!fanout_.ok()) return fanout_;

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "absl/status/statusor.h"
+#include "bpf/elision_table.h"
 
 struct port_filter_bpf;  // the generated skeleton
 
@@ -26,7 +27,9 @@ class PortFilter {
   // Linux 5.8 or later. Without the fanout program where the kernel does not take that. kPermissionDenied
   // when CAP_BPF is missing (or bpf(2) is forbidden, as in some containers); kInternal with the end of the
   // verifier's log when the kernel does not take the program.
-  static absl::StatusOr<PortFilter> load();
+  static absl::StatusOr<PortFilter> load() { return load(false); }
+  // One that leaves in the kernel what its ElisionTable says. Linux 5.12 or later.
+  static absl::StatusOr<PortFilter> load_eliding() { return load(true); }
 
   PortFilter(PortFilter&&) noexcept;
   PortFilter& operator=(PortFilter&&) noexcept;
@@ -60,16 +63,21 @@ class PortFilter {
   // this object.
   absl::StatusOr<int> fanout_program_fd() const;
 
+  // Null where the filter elides nothing. Owned by this object.
+  ElisionTable* elision() const { return elision_.get(); }
+
  private:
   struct Destroy {
     void operator()(port_filter_bpf* skeleton) const;
   };
   using Skeleton = std::unique_ptr<port_filter_bpf, Destroy>;
 
+  static absl::StatusOr<PortFilter> load(bool eliding);
   PortFilter(Skeleton skeleton, absl::Status fanout);
 
   Skeleton skeleton_;
   absl::Status fanout_;  // how loading its program went
+  std::unique_ptr<ElisionTable> elision_;
 };
 
 }  // namespace tapline

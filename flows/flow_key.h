@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 
 #include "flows/address.h"
 #include "flows/encapsulation.h"
@@ -52,7 +53,13 @@ class FlowKey {
     address.version = version();
     std::memcpy(address.bytes.data(), &words_[static_cast<std::size_t>(2 * endpoint)], 16);
     return address;
+  }  // The ids that set_encapsulation() was given; 0: the outer tag's, 1: the inner one's.
+  std::optional<std::uint16_t> vlan(int which) const {
+    const std::uint64_t bits = words_[4] >> (32 + 16 * which) & 0x1fffu;
+    return (bits & kTagged) != 0 ? std::optional(static_cast<std::uint16_t>(bits & 0x0fffu)) : std::nullopt;
   }
+  bool tunnelled() const { return words_[5] != 0; }
+
   // Well mixed in all bits. `seed` keeps strangers from choosing colliding tuples.
   std::uint64_t hash(std::uint64_t seed) const {
     std::uint64_t h = seed;
