@@ -86,12 +86,29 @@ absl::Status as_refusal(const absl::Status& status) {
   return status;
 }
 
+// How the workers share the packets of an interface. The kernel's own hash is there when ours is not.
+FanoutGroup fanout_group(const Options& options, const PortFilter& filter) {
+  const absl::StatusOr<int> program = filter.fanout_program_fd();
+  return options.fanout == Fanout::kEbpf && program.ok() ? FanoutGroup(*program) : FanoutGroup();
+}
+
+void warn_without_fanout_program(const Options& options, unsigned workers, const PortFilter& filter,
+                                 const Console& console) {
+  const absl::Status status = filter.fanout_program_fd().status();
+  if (status.ok() || workers == 1 || options.fanout != Fanout::kEbpf) return;
+  console.say(
+      "warning: " + std::string(status.message()) +
+      "\nwarning: workers share packets by the kernel's own hash (as with --fanout hash): what comes in "
+      "tunnels or fragments may be told in parts");
+}
+
 // For each worker a ring of each interface, in the fanout group of that interface, with a filter that nobody
 // can change any more. REQUIRES: the filter is closed, until this has returned.
 absl::StatusOr<std::vector<std::vector<LiveWorker::Source>>> open_rings(
     const Options& options, const std::vector<Interface>& interfaces, unsigned workers,
     const PortFilter& filter, const Console& console) {
   std::vector<std::vector<LiveWorker::Source>> rings(workers);
+  warn_without_fanout_program(options, workers, filter, console);
   for (std::size_t slot = 0; slot < interfaces.size(); ++slot) {
     const Interface& interface = interfaces[slot];
     const bool raw_ip = link_type(interface) == LinkType::kRaw;
@@ -107,7 +124,7 @@ absl::StatusOr<std::vector<std::vector<LiveWorker::Source>>> open_rings(
       }
       rings[i].push_back({interface.name, *std::move(ring)});
     }
-    FanoutGroup group;
+    FanoutGroup group = fanout_group(options, filter);
     for (unsigned i = 0; i < workers; ++i) {
       PacketRing& ring = rings[i].back().ring;
       if (workers > 1) {

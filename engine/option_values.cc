@@ -130,6 +130,12 @@ absl::Status set_workers(const std::string& value, Options& options) {
   return status;
 }
 
+absl::Status set_fanout(const std::string& value, Options& options) {
+  if (value != "ebpf" && value != "hash") return wrong("'" + value + "' is neither 'ebpf' nor 'hash'");
+  options.fanout = value == "ebpf" ? Fanout::kEbpf : Fanout::kHash;
+  return absl::OkStatus();
+}
+
 absl::Status set_frames(const std::string& value, Options& options) {
   std::uint64_t count = 0;
   absl::Status status = set_count(value, 1, std::numeric_limits<std::int64_t>::max(), count);

@@ -22,6 +22,7 @@ absl::Status set_headers(const std::string& value, Options& options);
 absl::Status set_redact_key(const std::string& value, Options& options);
 absl::Status add_redact_query(const std::string& value, Options& options);
 absl::Status set_workers(const std::string& value, Options& options);
+absl::Status set_fanout(const std::string& value, Options& options);
 absl::Status set_frames(const std::string& value, Options& options);
 absl::Status set_run_time(const std::string& value, Options& options);
 absl::Status set_ring_size(const std::string& value, Options& options);

@@ -100,6 +100,10 @@ constexpr std::array kValueOptions = {
                  "threads that analyse frames, each on a core of its own\n"
                  "(default: as many as there are cores; with -r 1)"},
                 set_workers},
+    ValueOption{{"--fanout", "ebpf|hash", kResources,
+                 "how workers share packets: by the connection inside of tunnels, too,\n"
+                 "or by the kernel's hash, which sees less (default: ebpf)"},
+                set_fanout},
     ValueOption{
         {"--ring-size", "SIZE", kResources, "ring buffer of each worker and interface (default: 64MiB)"},
         set_ring_size},

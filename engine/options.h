@@ -18,6 +18,7 @@
 namespace tapline {
 
 enum class Format { kEcs, kText };
+enum class Fanout { kEbpf, kHash };
 
 // What the user asked for. Absent: not asked for, the run decides (see the contract's table of defaults).
 struct Options {
@@ -34,6 +35,7 @@ struct Options {
   std::optional<std::string> redact_key;  // a file
   QueryNames redact_query;
   std::optional<unsigned> workers;
+  Fanout fanout = Fanout::kEbpf;                                    // live, how workers share packets
   std::optional<std::uint64_t> count;                               // frames
   std::optional<std::int64_t> duration;                             // ns
   RingOptions ring;                                                 // for each worker and interface

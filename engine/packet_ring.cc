@@ -145,9 +145,9 @@ PacketRing::PacketRing(const Interface& interface, const RingOptions& options, F
 void PacketRing::Unmap::operator()(std::uint8_t* memory) const { munmap(memory, size); }
 
 absl::Status PacketRing::join_fanout(FanoutGroup& group) {
-  // PACKET_FANOUT_HASH is symmetric: both directions of a flow go to one member. In a group the socket's own
-  // PACKET_IGNORE_OUTGOING is not heard, the group's flag is.
-  int flags = PACKET_FANOUT_HASH | (loopback_ ? kFanoutIgnoreOutgoing : 0);
+  // In a group the socket's own PACKET_IGNORE_OUTGOING is not heard, the group's flag is.
+  int flags =
+      (group.program_ ? PACKET_FANOUT_EBPF : PACKET_FANOUT_HASH) | (loopback_ ? kFanoutIgnoreOutgoing : 0);
   // A number of our own choice could be another program's group. The flag belongs to the first member alone.
   if (!group.id_) flags |= PACKET_FANOUT_FLAG_UNIQUEID;
   const int argument = group.id_.value_or(0) | flags << 16;
@@ -155,6 +155,9 @@ absl::Status PacketRing::join_fanout(FanoutGroup& group) {
     return error_at(interface_name_, "cannot join the fanout group");
   }
   if (group.id_) return absl::OkStatus();
+  if (group.program_ && set_option(socket_, SOL_PACKET, PACKET_FANOUT_DATA, *group.program_) != 0) {
+    return error_at(interface_name_, "cannot set the fanout program");
+  }
   int joined = 0;
   socklen_t size = sizeof joined;
   if (getsockopt(socket_.get(), SOL_PACKET, PACKET_FANOUT, &joined, &size) != 0) {

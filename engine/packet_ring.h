@@ -5,8 +5,9 @@
 //
 //   PortFilter filter = ...;                          // closed: refuses everything
 //   for each worker:  PacketRing::open(interface, options, filter.program_fd())
-//   for each worker:  ring.join_fanout(group)         // one FanoutGroup an interface; with one worker, not
-//   at all for each worker:  ring.lock_filter() filter.set_open(true)
+//   for each worker:  ring.join_fanout(group)         // one FanoutGroup an interface; with one worker, none
+//   for each worker:  ring.lock_filter()
+//   filter.set_open(true)
 //
 // A socket that is bound and in no group gets every frame, and each join changes which ring a flow goes to:
 // the closed filter hides both.
@@ -44,11 +45,21 @@ struct RingOptions {
   std::uint16_t interface_slot = 0;
 };
 
-// The rings that share an interface's flows among them. Both directions of a connection, and all its packets
-// while nobody joins or leaves, go to the same ring. Not thread-safe.
+// The rings that share an interface's flows among them, by the order in which they join: where the workers
+// join the groups of all interfaces in the same order, a connection has the same worker on each. Both
+// directions of a connection go to the same ring, and all its packets while nobody joins or leaves. Not
+// thread-safe.
 class FanoutGroup {
+ public:
+  // By the kernel's own hash (PACKET_FANOUT_HASH), which does not look into tunnels over UDP, and takes
+  // fragments by their addresses.
+  FanoutGroup() = default;
+  // By a program (PortFilter::fanout_program_fd()), which may be closed once a ring has joined.
+  explicit FanoutGroup(int program) : program_(program) {}
+
  private:
   friend class PacketRing;
+  std::optional<int> program_;
   std::optional<std::uint16_t> id_;  // given by the kernel to the first who joins
 };
 
@@ -74,7 +85,7 @@ class PacketRing {
   PacketRing(PacketRing&&) noexcept = default;
   PacketRing& operator=(PacketRing&&) noexcept = default;
 
-  // REQUIRES: all rings of the group are bound to the same interface.
+  // REQUIRES: all rings of the group are bound to the same interface, and none has its filter locked.
   absl::Status join_fanout(FanoutGroup& group);
 
   // From now on nobody, not even a process that has taken over this one, can change the filter. REQUIRES:

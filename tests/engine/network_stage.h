@@ -1,6 +1,7 @@
 // A network namespace of one's own for a test, and sockets that put frames on its interfaces.
 #pragma once
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/if_ether.h>
@@ -56,10 +57,14 @@ class Injector {
   }
 
   bool try_send(const Bytes& frame) const {
+    return try_send(frame, static_cast<std::uint16_t>(frame[12] << 8 | frame[13]));
+  }
+  // Of an interface without a link header, say, where the frame does not say its EtherType.
+  bool try_send(const Bytes& frame, std::uint16_t ether_type) const {
     sockaddr_ll to{};
     to.sll_family = AF_PACKET;
     to.sll_ifindex = index_;
-    to.sll_protocol = static_cast<std::uint16_t>(frame[12] | frame[13] << 8);
+    to.sll_protocol = htons(ether_type);
     return sendto(socket_.get(), frame.data(), frame.size(), 0, reinterpret_cast<const sockaddr*>(&to),
                   sizeof to) == static_cast<ssize_t>(frame.size());
   }

@@ -46,6 +46,7 @@ TEST(Options, DefaultsAreThoseOfTheContract) {
   EXPECT_FALSE(options.redact_key);
   EXPECT_TRUE(options.redact_query.empty());
   EXPECT_FALSE(options.workers);
+  EXPECT_EQ(options.fanout, Fanout::kEbpf);
   EXPECT_FALSE(options.count);
   EXPECT_FALSE(options.duration);
   EXPECT_EQ(options.ring.ring_size, 64u << 20);
@@ -88,7 +89,8 @@ TEST(Options, EveryOptionIsUnderstood) {
                                  "5s",          "--idle-timeout",
                                  "15m",         "--half-closed-timeout",
                                  "2m",          "--close-linger",
-                                 "1ms",         "-v"});
+                                 "1ms",         "--fanout",
+                                 "hash",        "-v"});
   EXPECT_EQ(live.interfaces, (std::vector<std::string>{"eth0", "lo"}));
   for (const std::uint16_t port : std::vector<std::uint16_t>{80, 443, 8000, 8001, 8002}) {
     EXPECT_TRUE(live.ports.contains(port)) << port;
@@ -103,6 +105,7 @@ TEST(Options, EveryOptionIsUnderstood) {
   EXPECT_TRUE(live.headers.selects("Anything"));
   EXPECT_FALSE(live.redact);
   EXPECT_EQ(live.workers, 3u);
+  EXPECT_EQ(live.fanout, Fanout::kHash);
   EXPECT_EQ(live.count, 100u);
   EXPECT_EQ(live.duration, 1'500'000'000);
   EXPECT_EQ(live.ring.ring_size, 16u << 20);

@@ -20,6 +20,7 @@
 #include "bpf/port_filter.h"
 #include "tests/engine/network_stage.h"
 #include "tests/engine/ring_stage.h"
+#include "tests/flows/encapsulation_cases.h"
 
 namespace tapline {
 namespace {
@@ -124,7 +125,12 @@ TEST_F(PacketRingTest, FramesComeAsTheyWereSent) {
   }
 }
 
-TEST_F(PacketRingTest, BothDirectionsOfAFlowReachTheSameRing) {
+class FanoutTest : public PacketRingTest, public ::testing::WithParamInterface<bool> {
+ protected:
+  FanoutTest() { by_hash_ = GetParam(); }
+};
+
+TEST_P(FanoutTest, BothDirectionsOfAFlowReachTheSameRing) {
   network_.add_veth("va", "vb");
   open_rings("va", 2);
   const Injector peer("vb"), own("va");
@@ -144,6 +150,79 @@ TEST_F(PacketRingTest, BothDirectionsOfAFlowReachTheSameRing) {
   }
   EXPECT_EQ(used.size(), 2u) << "all flows on one ring: nothing was proved";
   for (const auto& [port, rings] : rings_of) EXPECT_EQ(rings.size(), 1u) << "port " << port;
+}
+
+INSTANTIATE_TEST_SUITE_P(PacketRing, FanoutTest, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "ByTheKernelsHash" : "ByProgram"; });
+
+// More rings than workers mostly are: what goes astray is not often right by chance.
+constexpr std::size_t kRings = 7;
+constexpr RingOptions kTinyRing{.ring_size = 4u << 20, .block_timeout_ms = 1};
+
+// The rings that take these frames, each sent on its own.
+class EncapsulatedTest : public PacketRingTest {
+ protected:
+  std::set<std::size_t> rings_of(const Injector& wire, const std::vector<Bytes>& frames) {
+    std::set<std::size_t> rings;
+    for (const Bytes& frame : frames) {
+      const std::size_t before = seen_.size();
+      wire.send(frame);
+      read_frames(before + 1);
+      for (std::size_t i = before; i < seen_.size(); ++i) rings.insert(seen_[i].ring);
+      EXPECT_EQ(seen_.size(), before + 1) << "it was lost, or seen twice";
+    }
+    return rings;
+  }
+};
+
+TEST_F(EncapsulatedTest, ConnectionsReachOneRingWhateverIsAroundThem) {
+  network_.add_veth("va", "vb");
+  open_rings("va", kRings, kTinyRing);
+  const Injector peer("vb"), own("va");
+  std::map<bool, std::set<std::size_t>> rings;  // by IP version
+  for (const test::EncapsulationCase& row : test::encapsulation_cases()) {
+    if (row.link != LinkType::kEthernet || !row.wanted || row.wanted->server_port != 80) continue;
+    for (const Injector* wire : {&peer, &own}) {  // comes in, goes out
+      rings[row.wanted->v6].merge(rings_of(*wire, {row.to_server, row.to_client}));
+      ASSERT_EQ(rings[row.wanted->v6].size(), 1u)
+          << row.name << (wire == &peer ? " coming in" : " going out") << " went to another ring";
+    }
+  }
+}
+
+TEST_F(EncapsulatedTest, FragmentsReachTheRingOfTheirConnection) {
+  network_.add_veth("va", "vb");
+  open_rings("va", kRings, kTinyRing);
+  const Injector peer("vb"), own("va");
+  std::map<bool, std::set<std::size_t>> rings;
+  for (const test::FragmentCase& row : test::fragment_cases()) {
+    if (row.link != LinkType::kEthernet) continue;
+    for (const Injector* wire : {&peer, &own}) {
+      rings[row.wanted.v6].merge(rings_of(*wire, row.to_server));
+      rings[row.wanted.v6].merge(rings_of(*wire, row.to_client));
+      ASSERT_EQ(rings[row.wanted.v6].size(), 1u)
+          << row.name << (wire == &peer ? " coming in" : " going out") << " went to another ring";
+    }
+  }
+}
+
+TEST_F(EncapsulatedTest, TheRingIsTheSameOnEachInterface) {
+  network_.add_veth("va", "vb");
+  open_rings("va", kRings, kTinyRing);
+  open_rings("vb", kRings, kTinyRing);
+  const Injector wire("vb");
+  std::set<std::size_t> used;
+  for (std::uint16_t port = 40000; port < 40030; ++port) {
+    const std::size_t before = seen_.size();
+    wire.send(to_server(port, 1));
+    read_frames(before + 2);
+    std::set<std::size_t> rings;
+    for (std::size_t i = before; i < seen_.size(); ++i) rings.insert(seen_[i].ring);
+    ASSERT_EQ(rings.size(), 2u) << "port " << port;
+    EXPECT_EQ(*rings.begin() + kRings, *rings.rbegin()) << "port " << port;
+    used.insert(*rings.begin());
+  }
+  EXPECT_GT(used.size(), 3u);
 }
 
 // Both directions of 64 connections, each frame with a number of its own, until told to stop.
@@ -315,18 +394,21 @@ TEST_F(PacketRingTest, InterfaceThatVanishesIsToldAndItsFramesAreStillThere) {
   EXPECT_EQ(sequences(), numbers(5, 6));
 }
 
-TEST_F(PacketRingTest, InterfacesWithoutLinkHeaderAreRead) {
-  const Fd tun(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
-  ASSERT_TRUE(tun.valid()) << "/dev/net/tun is missing";
+// An interface whose frames start with IP, and this process at its other end.
+Fd open_tun(const char* name) {
+  Fd tun(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+  EXPECT_TRUE(tun.valid()) << "/dev/net/tun is missing";
   ifreq request{};
-  std::strcpy(request.ifr_name, "tun7");
+  std::strcpy(request.ifr_name, name);
   request.ifr_flags = IFF_TUN | IFF_NO_PI;
-  ASSERT_EQ(ioctl(tun.get(), TUNSETIFF, &request), 0);
-  network_.ip("link set tun7 up");
-  auto ring = PacketRing::open(find_interface("tun7").value(), kSmallRing, filter_->raw_ip_program_fd());
-  ASSERT_TRUE(ring.ok()) << ring.status();
-  rings_.push_back(*std::move(ring));
-  filter_->set_open(true);
+  EXPECT_EQ(ioctl(tun.get(), TUNSETIFF, &request), 0);
+  stage::NetworkNamespace::ip(std::string("link set ") + name + " up");
+  return tun;
+}
+
+TEST_F(PacketRingTest, InterfacesWithoutLinkHeaderAreRead) {
+  const Fd tun = open_tun("tun7");
+  open_rings("tun7", 1);
   const Bytes packet = ipv4({}, tcp(40000, 80, 9));
   for (const Bytes& sent : {ipv4({}, tcp(40000, 81)), packet}) {
     ASSERT_EQ(write(tun.get(), sent.data(), sent.size()), static_cast<ssize_t>(sent.size()));
@@ -335,6 +417,24 @@ TEST_F(PacketRingTest, InterfacesWithoutLinkHeaderAreRead) {
   ASSERT_EQ(seen_.size(), 1u);
   EXPECT_EQ(seen_[0].bytes, packet);
   EXPECT_EQ(seen_[0].packet.link, LinkType::kRaw);
+}
+
+TEST_F(PacketRingTest, BothDirectionsReachTheSameRingWithoutLinkHeader) {
+  const Fd tun = open_tun("tun7");
+  open_rings("tun7", kRings, kTinyRing);
+  const Injector own("tun7");
+  std::map<bool, std::set<std::size_t>> rings;
+  for (const test::EncapsulationCase& row : test::encapsulation_cases()) {
+    if (row.link != LinkType::kRaw) continue;
+    const std::size_t before = seen_.size();
+    const Bytes& in = row.to_server;
+    ASSERT_EQ(write(tun.get(), in.data(), in.size()), static_cast<ssize_t>(in.size())) << row.name;
+    ASSERT_TRUE(own.try_send(row.to_client, row.to_client[0] >> 4 == 4 ? kIpv4 : kIpv6)) << row.name;
+    read_frames(before + 2);
+    for (std::size_t i = before; i < seen_.size(); ++i) rings[row.wanted->v6].insert(seen_[i].ring);
+    EXPECT_EQ(rings[row.wanted->v6].size(), 1u) << row.name;
+  }
+  EXPECT_EQ(rings.size(), 2u);
 }
 
 TEST_F(PacketRingTest, LockedFilterCannotBeReplaced) {

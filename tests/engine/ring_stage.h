@@ -7,6 +7,7 @@
 #include <chrono>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,17 +57,21 @@ class RingStage : public ::testing::Test {
     filter_->set_ports(ports.words);
   }
 
-  // All but the opening of the filter.
-  void set_up_rings(const std::string& interface, int count, const RingOptions& options = kSmallRing) {
+  // All but the opening of the filter. Rings of another interface may be there already.
+  void set_up_rings(const std::string& interface, std::size_t count,
+                    const RingOptions& options = kSmallRing) {
     const auto found = find_interface(interface);
     ASSERT_TRUE(found.ok()) << found.status();
-    for (int i = 0; i < count; ++i) {
-      auto ring = PacketRing::open(*found, options, filter_->program_fd());
+    const std::size_t first = rings_.size();
+    const int program =
+        link_type(*found) == LinkType::kRaw ? filter_->raw_ip_program_fd() : filter_->program_fd();
+    for (std::size_t i = 0; i < count; ++i) {
+      auto ring = PacketRing::open(*found, options, program);
       ASSERT_TRUE(ring.ok()) << ring.status();
       rings_.push_back(*std::move(ring));
     }
-    FanoutGroup group;
-    for (PacketRing& ring : rings_) {
+    FanoutGroup group = by_hash_ ? FanoutGroup() : FanoutGroup(filter_->fanout_program_fd().value());
+    for (PacketRing& ring : std::span(rings_).subspan(first)) {
       const absl::Status joined = count > 1 ? ring.join_fanout(group) : absl::OkStatus();
       ASSERT_TRUE(joined.ok()) << joined;
       const absl::Status locked = ring.lock_filter();
@@ -74,7 +79,7 @@ class RingStage : public ::testing::Test {
     }
   }
 
-  void open_rings(const std::string& interface, int count, const RingOptions& options = kSmallRing) {
+  void open_rings(const std::string& interface, std::size_t count, const RingOptions& options = kSmallRing) {
     set_up_rings(interface, count, options);
     filter_->set_open(true);
   }
@@ -120,6 +125,7 @@ class RingStage : public ::testing::Test {
     return all;
   }
 
+  bool by_hash_ = false;  // let the kernel's hash choose the ring, not the program
   NetworkNamespace network_;
   std::optional<PortFilter> filter_;
   std::vector<PacketRing> rings_;
