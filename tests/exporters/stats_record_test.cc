@@ -25,7 +25,7 @@ FlowCounters sample_flows() {
   flows.packets = 100;
   flows.cut = 1;
   flows.cut_bytes = 50;
-  flows.undecoded = {0, 1, 2, 3, 4, 5, 6, 7};
+  flows.undecoded = {0, 1, 2, 3, 4, 5, 6, 7, 8};
   flows.opened = 9;
   flows.closed = 6;
   flows.evicted = 2;
@@ -72,7 +72,7 @@ TEST(StatsRecord, EveryFigure) {
       "received":{"packets":110},"delivered":{"packets":100,"bytes":5000},"dropped":{"packets":10,"freezes":2},
       "softnet_dropped":{"packets":11},"interface_dropped":{"packets":12},"filtered":{"packets":13,"bytes":14},
       "cut":{"packets":1,"bytes":50},"elided":{"packets":15,"bytes":16},
-      "undecoded":{"link_type":1,"network":2,"transport":3,"fragment":4,"truncated":5,"malformed":6,"port":7},
+      "undecoded":{"link_type":1,"network":2,"transport":3,"fragment":4,"truncated":5,"malformed":6,"too_deep":7,"port":8},
       "connections":{"open":3,"opened":9,"closed":6,"evicted":2,"attempts":4,"attempts_unwritten":3},"transactions":20,
       "reassembly":{"bytes":1000,"refused":8},"heads_too_long":1,"gaps":{"count":5,"bytes":7300,"source":{"count":1,"bytes":300},"destination":{"count":4,"bytes":7000}},
       "sinks":[{"name":"-","lines":30,"bytes":9000,"waiting":2,"lost":1},
