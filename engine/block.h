@@ -58,6 +58,9 @@ class Block {
     using difference_type = std::ptrdiff_t;
 
     Packet operator*() const { return packet_at(frame_, source_); }
+    // Whether the frame's time is that of the interface's clock (RingOptions::hardware_time), and not the
+    // kernel's.
+    bool hardware_time() const { return (header(frame_).tp_status & TP_STATUS_TS_RAW_HARDWARE) != 0; }
     Iterator& operator++() {
       // The last frame's tp_next_offset is 0: the count ends the walk, not the address.
       frame_ += header(frame_).tp_next_offset;

@@ -205,7 +205,7 @@ absl::Status run_live(const Options& options, Signals& signals, const Console& c
   // After all else that can fail: a file of an earlier run is not emptied for nothing.
   absl::StatusOr<std::unique_ptr<FrameFile>> frames = FrameFile::open(options, output->writer());
   if (!frames.ok()) return frames.status();
-  LiveCounters counters{*filter, EarlyLoss(open_softnet_stat(), *interfaces)};
+  LiveCounters counters{options.ring.hardware_time, *filter, EarlyLoss(open_softnet_stat(), *interfaces)};
   if (absl::Status status = drop_privileges(*user); !status.ok()) return status;
 
   FlowOptions flow_options = flow_options_of(options);
@@ -221,6 +221,7 @@ absl::Status run_live(const Options& options, Signals& signals, const Console& c
     worker_options.number_frames = workers == 1;
     worker_options.reports = i == 0;
     worker_options.filter = &*filter;
+    worker_options.hardware_time = options.ring.hardware_time;
     worker_options.block_timeout = std::int64_t{options.ring.block_timeout_ms} * 1'000'000;
     FrameChannel* const frame_channel =
         *frames != nullptr ? &(*frames)->add_channel(SlowSink::kDrop, std::nullopt) : nullptr;

@@ -73,7 +73,9 @@ absl::Status LiveWorker::capture() {
     if (busy) continue;
     // The rings are empty: what was stamped before this can only be in a block that the kernel still fills,
     // and holds for the time-out, which its timer may overstep by a tick or so.
-    worker_.advance(wall_now() - 2 * options_.block_timeout - 50 * kMillisecond);
+    if (const std::optional<std::int64_t> clock = frame_clock()) {
+      worker_.advance(*clock - 2 * options_.block_timeout - 50 * kMillisecond);
+    }
     wait(kRound);
     if (std::all_of(inputs_.begin(), inputs_.end(),
                     [](const Input& input) { return input.lost_since.has_value(); })) {
@@ -128,7 +130,24 @@ std::int64_t LiveWorker::take(const Block& block) {
     }
   }
   hand_in({batch.data(), filled});
+  if (options_.hardware_time) {
+    latest_ = {.frame = last_time, .monotonic = monotonic_now()};
+    count_software_times(block);
+  }
   return last_time;
+}
+
+void LiveWorker::count_software_times(const Block& block) {
+  for (auto frame = block.begin(); frame != block.end(); ++frame)
+    software_times_ += frame.hardware_time() ? 0 : 1;
+}
+
+// What a frame would be stamped with now; nothing where no frame has told yet. An interface's clock may be
+// the time of another epoch or scale (TAI), or of nothing at all.
+std::optional<std::int64_t> LiveWorker::frame_clock() const {
+  if (!options_.hardware_time) return wall_now();
+  if (!latest_) return std::nullopt;
+  return latest_->frame + (monotonic_now() - latest_->monotonic);
 }
 
 void LiveWorker::hand_in(std::span<Packet> packets) {
@@ -154,7 +173,7 @@ void LiveWorker::look_at(Input& input, pollfd& fd) {
   // One that is gone stays so, and would be told again by each poll.
   if (absl::IsNotFound(status)) fd.fd = -1;
   if (input.lost_since) return;
-  input.lost_since = wall_now();
+  input.lost_since = frame_clock().value_or(0);
   if (options_.reports) console_.say("warning: " + std::string(status.message()));
   lost_ = std::move(status);
 }
@@ -167,7 +186,7 @@ void LiveWorker::read_statistics() {
     sum.drops += ring.drops;
     sum.freezes += ring.freezes;
   }
-  worker_.set_ring_statistics(sum);
+  worker_.set_ring_statistics(sum, software_times_);
 }
 
 }  // namespace tapline

@@ -24,6 +24,7 @@ struct LiveWorkerOptions {
   bool number_frames = false;      // give Packet::ordinal
   bool reports = false;            // says on the console what happens to the interfaces, for all workers
   std::int64_t block_timeout = 0;  // ns, of the rings
+  bool hardware_time = false;      // the rings' frames carry the time of their interfaces' clocks
   PortFilter* filter = nullptr;    // that of the rings, not null: it is closed when the run stops
 };
 
@@ -48,10 +49,16 @@ class LiveWorker {
  private:
   struct Input {
     Source source;
-    std::optional<std::int64_t> lost_since;  // wall clock; down or gone: no frame comes
+    std::optional<std::int64_t> lost_since;  // by frame_clock(); down or gone: no frame comes
+  };
+
+  struct FrameTime {
+    std::int64_t frame, monotonic;  // ns of either clock, at the same time
   };
 
   void pin() const;
+  std::optional<std::int64_t> frame_clock() const;
+  void count_software_times(const Block& block);
   absl::Status capture();
   void drain();
   bool take_blocks();
@@ -68,8 +75,10 @@ class LiveWorker {
   std::vector<pollfd> fds_;  // one for each input, and last the stop event
   Worker worker_;
   std::uint64_t frames_ = 0;
-  std::int64_t statistics_due_ = 0;  // monotonic
-  absl::Status lost_;                // why the latest of the lost interfaces was lost
+  std::optional<FrameTime> latest_;   // with hardware time: of a frame, and when it was taken in
+  std::uint64_t software_times_ = 0;  // the same: frames without one
+  std::int64_t statistics_due_ = 0;   // monotonic
+  absl::Status lost_;                 // why the latest of the lost interfaces was lost
 };
 
 }  // namespace tapline

@@ -173,6 +173,14 @@ absl::Status set_block_timeout(const std::string& value, Options& options) {
   return absl::OkStatus();
 }
 
+absl::Status set_timestamps(const std::string& value, Options& options) {
+  if (value != "software" && value != "hardware") {
+    return wrong("'" + value + "' is neither 'software' nor 'hardware'");
+  }
+  options.ring.hardware_time = value == "hardware";
+  return absl::OkStatus();
+}
+
 absl::Status set_max_flows(const std::string& value, Options& options) {
   std::uint64_t count = 0;
   absl::Status status = set_count(value, 16, std::uint64_t{1} << 28, count);

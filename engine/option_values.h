@@ -28,6 +28,7 @@ absl::Status set_run_time(const std::string& value, Options& options);
 absl::Status set_ring_size(const std::string& value, Options& options);
 absl::Status set_block_size(const std::string& value, Options& options);
 absl::Status set_block_timeout(const std::string& value, Options& options);
+absl::Status set_timestamps(const std::string& value, Options& options);
 absl::Status set_max_flows(const std::string& value, Options& options);
 absl::Status set_reassembly_memory(const std::string& value, Options& options);
 absl::Status set_max_head(const std::string& value, Options& options);

@@ -39,6 +39,11 @@ constexpr std::array kValueOptions = {
                 add_interface,
                 true},
     ValueOption{{"-r,--read", "FILE", kInput, "read a capture file instead ('-': standard input)"}, set_read},
+    ValueOption{{"--timestamps", "WHICH", kInput,
+                 "software: when the kernel took a frame in; hardware: when it came in,\n"
+                 "by the interface's own clock, as for mirror ports: what this host\n"
+                 "sends has no such time (default: software)"},
+                set_timestamps},
     ValueOption{
         {"-p,--ports", "LIST", kInput, "server ports: 80,8080,8000-8100 (default: 80)"}, add_ports, true},
     ValueOption{{"-o,--output", "SINK", kOutput,
@@ -164,6 +169,9 @@ absl::Status check_together(Options& options) {
   }
   if (options.read && options.user)
     return wrong("--user is for live capture; reading a file needs no privilege");
+  if (options.read && options.ring.hardware_time) {
+    return wrong("--timestamps is for live capture; a file has the times that it was written with");
+  }
   if (options.write == "-" && options.output == "-") {
     return wrong("-w - and -o - cannot share standard output; send the records elsewhere: -o file:PATH");
   }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/hardware_time.h"
 
 namespace tapline {
 namespace {
@@ -120,6 +121,9 @@ absl::StatusOr<PacketRing> PacketRing::open(const Interface& interface, const Ri
 
   if (set_option(socket, SOL_SOCKET, SO_ATTACH_BPF, filter_program) != 0) {
     return error_at(interface.name, "cannot attach the port filter");
+  }
+  if (options.hardware_time) {
+    if (absl::Status status = use_hardware_time(interface.name, socket); !status.ok()) return status;
   }
   const int yes = 1;
   if (interface.loopback && set_option(socket, SOL_PACKET, PACKET_IGNORE_OUTGOING, yes) != 0) {

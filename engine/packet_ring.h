@@ -41,6 +41,8 @@ struct RingOptions {
   // packet waits, at most. It also bounds how long the consumer may stall: when a little traffic comes all
   // the time, a ring of n blocks is full after n times this, however small the frames (64 blocks: 256 ms).
   int block_timeout_ms = 4;
+  // Frames carry the time of the interface's own clock, where it gives one (engine/hardware_time.h).
+  bool hardware_time = false;
   // Becomes Packet::interface.
   std::uint16_t interface_slot = 0;
 };
@@ -77,8 +79,9 @@ class PacketRing {
   // loopback) as long as the ring lives. `filter_program` is a loaded BPF socket filter, which may be closed
   // afterwards. When memory for the ring is short, a smaller one is taken: see size().
   //
-  // kPermissionDenied: CAP_NET_RAW is missing. kInvalidArgument: options, or a kind of interface that is not
-  // read. kNotFound: the interface went away. kUnavailable: it is down. kResourceExhausted: no memory.
+  // kPermissionDenied: CAP_NET_RAW is missing (or CAP_NET_ADMIN, for hardware time). kInvalidArgument:
+  // options, or a kind of interface that is not read, or that has no hardware time where that is asked for.
+  // kNotFound: the interface went away. kUnavailable: it is down. kResourceExhausted: no memory.
   static absl::StatusOr<PacketRing> open(const Interface& interface, const RingOptions& options,
                                          int filter_program);
 

@@ -57,6 +57,7 @@ WorkerFigures RunStats::sum() const {
     all.rings.packets += figures.rings.packets;
     all.rings.drops += figures.rings.drops;
     all.rings.freezes += figures.rings.freezes;
+    all.software_times += figures.software_times;
   }
   return all;
 }
@@ -70,6 +71,7 @@ StatsCounts RunStats::counts(const WorkerFigures& figures) const {
     counts.received = frames(figures.rings.packets);
     counts.dropped = frames(figures.rings.drops);
     counts.freezes = figures.rings.freezes;
+    if (live_->hardware_time) counts.software_time = frames(figures.software_times);
     counts.elided = Amount{figures.flows.elided, figures.flows.elided_bytes};
   }
   return counts;

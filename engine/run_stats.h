@@ -20,7 +20,8 @@ namespace tapline {
 
 // What counts beside the workers in a live run.
 struct LiveCounters {
-  const PortFilter& filter;  // must outlive the run's figures
+  bool hardware_time = false;  // was asked for
+  const PortFilter& filter;    // must outlive the run's figures
   EarlyLoss early_loss;
 };
 

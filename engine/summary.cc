@@ -100,6 +100,10 @@ std::string closing_summary(const RunTotals& totals) {
     add(count_of(flows.duplicates, "frame was a copy", "frames were copies") +
         " of what another interface had shown");
   }
+  if (const std::uint64_t count = packets_of(totals.counts.software_time); count > 0) {
+    add(count_of(count, "frame has", "frames have") +
+        " the kernel's time, for the interface gave none: times of two clocks stand side by side");
+  }
   if (flows.elided > 0) {
     add(count_of(flows.elided, "frame", "frames") + " of message bodies (" + format_size(flows.elided_bytes) +
         ") left in the kernel");

@@ -16,6 +16,7 @@ namespace tapline {
 struct WorkerFigures {
   FlowCounters flows;
   RingStatistics rings;                        // live: over all rings of the worker
+  std::uint64_t software_times = 0;            // live, of frames that should have had a hardware time
   std::int64_t first_time = 0, last_time = 0;  // of the frames taken in, if there are any; ns since 1970
 };
 
@@ -35,7 +36,10 @@ class Worker {
     processor_.process(packets);
   }
   void advance(std::int64_t time_ns) { processor_.advance(time_ns); }
-  void set_ring_statistics(const RingStatistics& rings) { figures_.rings = rings; }
+  void set_ring_statistics(const RingStatistics& rings, std::uint64_t software_times) {
+    figures_.rings = rings;
+    figures_.software_times = software_times;
+  }
 
   // To be called at least every 50 ms (LineBuffers says why), or flush() before a longer wait.
   void tick(std::int64_t monotonic_ns) {

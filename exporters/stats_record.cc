@@ -94,6 +94,7 @@ void write_counts(JsonWriter& json, const StatsCounts& counts) {
                  Amount{.packets = counts.flows->duplicates, .bytes = counts.flows->duplicate_bytes});
   }
   write_amount(json, "elided", counts.elided);
+  write_amount(json, "software_time", counts.software_time);
   if (counts.flows) write_flows(json, *counts.flows);
 }
 
@@ -133,6 +134,7 @@ StatsCounts difference(const StatsCounts& now, const StatsCounts& before) {
   since.interface_dropped = grown(now.interface_dropped, before.interface_dropped);
   since.filtered = grown(now.filtered, before.filtered);
   since.elided = grown(now.elided, before.elided);
+  since.software_time = grown(now.software_time, before.software_time);
   if (now.flows && before.flows) since.flows = difference(*now.flows, *before.flows);
   return since;
 }

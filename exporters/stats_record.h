@@ -29,6 +29,7 @@ struct StatsCounts {
   std::optional<Amount> interface_dropped;  // lost by the interface or its driver
   std::optional<Amount> filtered;           // refused by the filter
   std::optional<Amount> elided;             // left in the kernel on purpose
+  std::optional<Amount> software_time;      // stamped by the kernel, where hardware time was asked for
   std::optional<FlowCounters> flows;        // cut, undecoded, connections, transactions, reassembly, gaps
 };
 

@@ -52,6 +52,18 @@ class FilledBlock {
   std::uint32_t end_ = 0;
 };
 
+// TP_STATUS_TS_* of the frames: the interface's own time, the kernel's, and none said.
+TEST(Block, SaysWhichFramesHaveTheTimeOfTheInterface) {
+  FilledBlock filled;
+  filled.add(1, 60).tp_status = TP_STATUS_USER | TP_STATUS_TS_RAW_HARDWARE;
+  filled.add(2, 60).tp_status = TP_STATUS_USER | TP_STATUS_TS_SOFTWARE | TP_STATUS_VLAN_VALID;
+  filled.add(3, 60).tp_status = TP_STATUS_USER;
+  const Block block(filled.retire(), {});
+  std::vector<bool> hardware;
+  for (auto frame = block.begin(); frame != block.end(); ++frame) hardware.push_back(frame.hardware_time());
+  EXPECT_EQ(hardware, (std::vector<bool>{true, false, false}));
+}
+
 std::vector<Packet> packets_of(const Block& block) {
   std::vector<Packet> packets;
   for (const Packet& packet : block) packets.push_back(packet);

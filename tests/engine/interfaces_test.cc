@@ -4,15 +4,39 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/net_tstamp.h>
 #include <net/if_arp.h>
 
 #include <string>
 #include <vector>
 
+#include "engine/hardware_time.h"
 #include "tests/engine/network_stage.h"
 
 namespace tapline {
 namespace {
+
+ethtool_ts_info time_stamping(unsigned flags, unsigned filters) {
+  ethtool_ts_info info{};
+  info.so_timestamping = flags;
+  info.rx_filters = filters;
+  return info;
+}
+
+TEST(HardwareTime, NeedsAllFramesStamped) {
+  constexpr unsigned kHardware = SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE;
+  constexpr unsigned kAll = 1u << HWTSTAMP_FILTER_NONE | 1u << HWTSTAMP_FILTER_ALL;
+  EXPECT_TRUE(check_hardware_time("eth0", time_stamping(kHardware, kAll)).ok());
+  const absl::Status software = check_hardware_time(
+      "veth0", time_stamping(SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE, kAll));
+  EXPECT_TRUE(absl::IsInvalidArgument(software));
+  EXPECT_NE(software.message().find("veth0 does not stamp"), absl::string_view::npos) << software;
+  EXPECT_NE(software.message().find("--timestamps software"), absl::string_view::npos);
+  const absl::Status of_ptp = check_hardware_time(
+      "eth0", time_stamping(kHardware, 1u << HWTSTAMP_FILTER_NONE | 1u << HWTSTAMP_FILTER_PTP_V2_EVENT));
+  EXPECT_TRUE(absl::IsInvalidArgument(of_ptp));
+  EXPECT_NE(of_ptp.message().find("only some"), absl::string_view::npos) << of_ptp;
+}
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;

@@ -96,6 +96,16 @@ TEST_F(LiveRun, TheAccountAddsUp) {
   EXPECT_GE(std::stoul(record.substr(record.find(filtered) + filtered.size())), 40u);
 }
 
+TEST_F(LiveRun, RefusesHardwareTimeThatIsNotThere) {
+  network_.add_veth("one", "two");
+  stage_.options.ring.hardware_time = true;
+  for (const char* interface : {"one", "lo"}) {
+    stage_.options.interfaces = {interface};
+    stage_.start(run_live);
+    EXPECT_EQ(stage_.exit_code(), ExitCode::kUsage) << interface;
+  }
+}
+
 TEST_F(LiveRun, FailsWhenTheLastInterfaceGoes) {
   network_.add_veth("one", "two");
   stage::wait_for_wire("two", "one");

@@ -111,6 +111,8 @@ TEST(Options, EveryOptionIsUnderstood) {
   EXPECT_EQ(live.ring.ring_size, 16u << 20);
   EXPECT_EQ(live.ring.block_size, 2u << 20);
   EXPECT_EQ(live.ring.block_timeout_ms, 10);
+  EXPECT_TRUE(accepted({"-i", "eth0", "--timestamps", "hardware"}).ring.hardware_time);
+  EXPECT_FALSE(live.ring.hardware_time);
   EXPECT_EQ(live.max_flows, 1000u);
   EXPECT_EQ(live.reassembly_memory, 8u << 20);
   EXPECT_EQ(live.max_head, 16u << 10);
@@ -162,6 +164,8 @@ TEST(Options, MessagesNameTheOptionAndWhatIsWrong) {
       {{"-r", "a", "-r", "b"}, "--read: given more than once"},
       {{"-i", "eth0", "-r", "x.pcap"}, "-i and -r exclude each other"},
       {{"-r", "x.pcap", "--user", "nobody"}, "--user is for live capture"},
+      {{"-r", "x.pcap", "--timestamps", "hardware"}, "--timestamps is for live capture"},
+      {{"--timestamps", "ptp"}, "'ptp' is neither 'software' nor 'hardware'"},
       {{"-f", "xml"}, "no format 'xml'; there are: ecs, text"},
       {{"--records", "http,foo"}, "foo"},
       {{"--headers", "a b"}, "a b"},

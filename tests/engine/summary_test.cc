@@ -69,6 +69,14 @@ TEST(Summary, TellsLossesBeforeTheCaptureAndWhatHelps) {
   EXPECT_FALSE(says(totals, "--ring-size")) << "no ring was full";
 }
 
+TEST(Summary, TellsOfTimesOfAnotherClock) {
+  RunTotals totals = good_run();
+  totals.counts.software_time = frames(0);
+  EXPECT_FALSE(says(totals, "kernel's time"));
+  totals.counts.software_time = frames(12);
+  EXPECT_TRUE(says(totals, "12 frames have the kernel's time"));
+}
+
 TEST(Summary, TellsWhatWasLeftInTheKernel) {
   RunTotals totals = good_run();
   totals.counts.flows->elided = 12'000;

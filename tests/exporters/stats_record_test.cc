@@ -58,6 +58,7 @@ TEST(StatsRecord, EveryFigure) {
   total.interface_dropped = Amount{.packets = 12, .bytes = {}};
   total.filtered = Amount{.packets = 13, .bytes = 14};
   total.elided = Amount{.packets = 15, .bytes = 16};
+  total.software_time = Amount{.packets = 17, .bytes = {}};
   total.flows = sample_flows();
   StatsCounts worker;
   worker.delivered = Amount{.packets = 60, .bytes = 1};
@@ -71,7 +72,7 @@ TEST(StatsRecord, EveryFigure) {
       "event":{"dataset":"tapline.stats","action":"stats"},
       "received":{"packets":110},"delivered":{"packets":100,"bytes":5000},"dropped":{"packets":10,"freezes":2},
       "softnet_dropped":{"packets":11},"interface_dropped":{"packets":12},"filtered":{"packets":13,"bytes":14},
-      "cut":{"packets":1,"bytes":50},"elided":{"packets":15,"bytes":16},
+      "cut":{"packets":1,"bytes":50},"elided":{"packets":15,"bytes":16},"software_time":{"packets":17},
       "undecoded":{"link_type":1,"network":2,"transport":3,"fragment":4,"truncated":5,"malformed":6,"too_deep":7,"port":8},
       "connections":{"open":3,"opened":9,"closed":6,"evicted":2,"attempts":4,"attempts_unwritten":3},"transactions":20,
       "reassembly":{"bytes":1000,"refused":8},"heads_too_long":1,"gaps":{"count":5,"bytes":7300,"source":{"count":1,"bytes":300},"destination":{"count":4,"bytes":7000}},
