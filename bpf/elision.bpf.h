@@ -64,9 +64,10 @@ static __always_inline bool takes_data(struct elision_range* range, __u64 run,
                                        const struct elision_segment* segment) {
   if (!(run & ELISION_ARMED)) return false;
   const __u32 sequence = segment->sequence, next = sequence + segment->payload;
-  const bool inside =
-      sequence_distance(sequence, range->begin) >= 0 && sequence_distance(range->end, next) > 0;
+  const bool reaches_end = sequence_distance(next, range->end) >= 0;
+  const bool inside = sequence_distance(sequence, range->begin) >= 0 && !reaches_end;
   if (!(run & ELISION_PACKETS)) {
+    if (reaches_end) end_run(range);
     if (!inside || !start_run(range, run, segment)) return false;
   } else {
     if (sequence_distance(next, (__u32)run) <= 0) return false;  // sent again
@@ -107,7 +108,10 @@ static __always_inline bool stays(struct elision_range* own, struct elision_rang
     end_run(peer);
     return false;
   }
-  if ((segment->flags & (TCP_ACK | TCP_URG)) != TCP_ACK) {
+  // A keep-alive is one by where the data before it ends: that must not go on while it is on its way.
+  const bool keep_alive =
+      segment->payload <= 1 && (own_run & ELISION_PACKETS) && segment->sequence == (__u32)own_run - 1;
+  if (keep_alive || (segment->flags & (TCP_ACK | TCP_URG)) != TCP_ACK) {
     end_run(own);
     return false;
   }

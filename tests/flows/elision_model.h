@@ -66,7 +66,9 @@ class ElisionModel final : public BodyElision {
       own.run.over = other.run.over = true;
       return false;
     }
-    if (!segment.has(kAck) || segment.has(kUrg)) {
+    const bool keep_alive =
+        segment.payload_bytes <= 1 && own.run.packets > 0 && segment.seq == own.run.next - 1;
+    if (keep_alive || !segment.has(kAck) || segment.has(kUrg)) {
       own.run.over = true;
       return false;
     }
@@ -76,10 +78,11 @@ class ElisionModel final : public BodyElision {
   static bool takes_data(const TcpSegment& segment, Direction& own) {
     ElidedRun& run = own.run;
     const std::uint32_t next = segment.seq + segment.payload_bytes;
-    const bool inside =
-        seq_distance(segment.seq, own.range.begin) >= 0 && seq_distance(next, own.range.end) < 0;
+    const bool reaches_end = seq_distance(next, own.range.end) >= 0;
+    const bool inside = seq_distance(segment.seq, own.range.begin) >= 0 && !reaches_end;
     if (run.over) return false;
     if (run.packets == 0) {
+      run.over = reaches_end;
       if (!inside) return false;
       run.first = segment.seq;
     } else {
