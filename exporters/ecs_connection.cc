@@ -13,7 +13,7 @@ bool any(const Volume& volume) { return volume.packets != 0 || volume.bytes != 0
 bool has_figures(const SideReport& side) {
   return side.syn || any(side.retransmits) || any(side.out_of_order) || side.missed_bytes != 0 ||
          side.conflicts != 0 || side.duplicate_acks != 0 || side.zero_windows != 0 || side.keep_alives != 0 ||
-         side.round_trips;
+         side.round_trips || any(side.elided);
 }
 
 }  // namespace
@@ -150,6 +150,10 @@ void EcsEncoder::write_side(const SideReport& side) {
     write_duration("min", side.round_trips->min);
     write_duration("max", side.round_trips->max);
     json_.end_object();
+  }
+  if (any(side.elided)) {
+    json_.key("elided");
+    write_volume(side.elided);
   }
   json_.end_object();
 }

@@ -17,7 +17,7 @@ void add(Connection& connection, std::uint8_t endpoint, char letter) {
 }
 
 void add_once(Connection& connection, std::uint8_t endpoint, char letter) {
-  if (!connection.history.has(letter_of(connection, endpoint, letter))) add(connection, endpoint, letter);
+  if (!has_letter(connection, endpoint, letter)) add(connection, endpoint, letter);
 }
 
 // At the 1st, 10th, 100th ... time.
@@ -153,6 +153,10 @@ void note_conn_state(Connection& connection, const TcpSegment& segment, bool bel
 void note_gap(Connection& connection, std::uint8_t endpoint) {
   if (!established_or_closing(connection.sides[0]) || !established_or_closing(connection.sides[1])) return;
   add_counted(connection, endpoint, 'g', connection.sides[endpoint].gap_letter);
+}
+
+bool has_letter(const Connection& connection, std::uint8_t endpoint, char letter) {
+  return connection.history.has(letter_of(connection, endpoint, letter));
 }
 
 void note_roles(Connection& connection) {

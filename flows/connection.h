@@ -107,6 +107,7 @@ struct Connection {
   bool opened_told : 1 = false, established_told : 1 = false, half_closed_told : 1 = false;
   bool ended : 1 = false;        // both FINs, or an RST: only the linger is left, and the last ACK
   bool holds_bytes : 1 = false;  // HttpConversation::holds()
+  bool elides : 1 = false;       // HttpConversation::elides()
   EvictionClass listed = EvictionClass::kLast;
   std::uint8_t first_sender = 0;
   History history;

@@ -93,6 +93,8 @@ ConnectionEvent make_event(const Connection& connection, const ConnectionInfo& i
   event.server = report(connection.sides[1 - client],
                         conversation == nullptr ? nullptr : &conversation->account(1 - client));
   if (conversation != nullptr) {
+    event.client.elided = conversation->elided(client);
+    event.server.elided = conversation->elided(1 - client);
     event.client.round_trips = conversation->round_trips(client);
     event.server.round_trips = conversation->round_trips(1 - client);
   }

@@ -36,7 +36,7 @@ struct FlowCounters {
   std::uint64_t cut = 0, cut_bytes = 0;  // frames captured shorter than they were, and the bytes cut off
   std::uint64_t duplicates = 0,
                 duplicate_bytes = 0;           // of `packets`: seen on another interface before, not used
-  std::uint64_t elided = 0, elided_bytes = 0;  // frames left in the kernel on purpose, and their length
+  std::uint64_t elided = 0, elided_bytes = 0;  // frames left in the kernel, and payload bytes of them
   std::array<std::uint64_t, kUndecodedNames.size()> undecoded{};    // by Undecoded; [0] is unused
   std::uint64_t opened = 0, closed = 0, evicted = 0, attempts = 0;  // connections; attempts: never answered
   std::uint64_t attempts_unwritten = 0;  // of `attempts`: evicted, and so many that they have no record

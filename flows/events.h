@@ -173,6 +173,9 @@ struct SideReport {
   // As Wireshark counts them. zero_windows: segments that announce a window of 0.
   std::uint32_t duplicate_acks = 0, zero_windows = 0, keep_alives = 0;
   std::optional<RoundTrips> round_trips{};  // of its data, where any was acknowledged
+  // Of `packets` and `bytes`: what was left in the kernel. What the other figures but `missed_bytes` and
+  // `conflicts` would say of it is not known.
+  Volume elided{};
 };
 
 // The handshake, where SYN, SYN+ACK and ACK were all seen.

@@ -28,6 +28,7 @@ MessageRecord* Exchange::message() const {
 }
 
 void Exchange::data(std::string_view bytes, const Origin& origin, bool segment_start) {
+  half().elided_until = 0;
   if (response_ && origin.has_ack &&
       (!conversation_.served_known_ || seq_distance(origin.ack, conversation_.served_) > 0)) {
     conversation_.served_ = origin.ack;
@@ -66,6 +67,21 @@ void Exchange::gap(std::uint64_t length, const Origin&) {
   gaps.bytes += length;
   StreamContext streams = stream_context();
   stream().gap(streams, *this, length);
+}
+
+void Exchange::elided(std::uint64_t length, std::int64_t last_time) {
+  half().elided_until = last_time;
+  StreamContext streams = stream_context();
+  stream().elided(streams, *this, length);
+}
+
+// Until a byte of a body has come there may be a head in its place: see answers_unseen_head() and
+// withholds_body().
+std::uint64_t Exchange::unread_ahead() const {
+  const std::uint64_t ahead = stream().body_ahead();
+  if (ahead == 0 || stream().opaque()) return ahead;
+  const MessageRecord* record = message();
+  return record != nullptr && record->bytes > record->head_size ? ahead : 0;
 }
 
 Body Exchange::on_head(std::string_view head, const Origin& first, std::int64_t last_time, bool cut) {
@@ -257,6 +273,7 @@ void Exchange::message_over(bool whole) {
   current() = BytePool::kNull;
   Transaction& transaction = at(handle);
   MessageRecord& record = response_ ? transaction.response : transaction.request;
+  record.last_time = std::max(record.last_time, half().elided_until);
   record.done = true;
   if (!whole && response_) transaction.incomplete |= kMissingResponseBody;
   if (!whole && !response_ && !transaction.body_withheld()) transaction.incomplete |= kMissingRequestBody;

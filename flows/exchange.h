@@ -86,6 +86,7 @@ class Exchange final : public StreamConsumer, public MessageHandler {
 
   void data(std::string_view bytes, const Origin& origin, bool segment_start) override;
   void gap(std::uint64_t length, const Origin& next) override;
+  void elided(std::uint64_t length, std::int64_t last_time) override;
 
   Body on_head(std::string_view head, const Origin& first, std::int64_t last_time, bool cut) override;
   void on_partial_head(std::string_view head, const Origin& first, std::int64_t last_time,
@@ -100,14 +101,19 @@ class Exchange final : public StreamConsumer, public MessageHandler {
   bool on_candidate(const Origin& first) override;
   Foreign on_foreign(std::string_view bytes, const Origin& first, bool searching) override;
 
+  // How many of the bytes that come next nobody will read, whatever they are: the largest number where that
+  // goes on to the end.
+  std::uint64_t unread_ahead() const;
+
   // The stream has come to its FIN.
   void end_of_stream();
   // Writes all that waits, and frees it.
   void flush(CloseReason reason);
 
  private:
-  HttpStream& stream() const { return conversation_.halves_[endpoint_].stream; }
-  Reassembler& reassembler() const { return conversation_.halves_[endpoint_].reassembler; }
+  HttpConversation::Half& half() const { return conversation_.halves_[endpoint_]; }
+  HttpStream& stream() const { return half().stream; }
+  Reassembler& reassembler() const { return half().reassembler; }
   StreamContext stream_context() const {
     return {context_.pool, context_.counters, context_.options.max_head};
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "flows/body_elision.h"
 #include "flows/byte_pool.h"
 #include "flows/counters.h"
 #include "flows/encapsulation.h"
@@ -15,17 +16,19 @@
 namespace tapline {
 
 struct FlowContext {
-  FlowContext(const FlowOptions& given, EventSink& out)
+  FlowContext(const FlowOptions& given, EventSink& out, BodyElision* source)
       : options(given),
         pool(given.reassembly_memory),
         encapsulations(std::max(given.max_flows, 1u)),
-        sink(out) {}
+        sink(out),
+        elision(source) {}
 
   const FlowOptions options;
   BytePool pool;
   SlotPool<Encapsulation> encapsulations;  // of the connections that have one
   FlowCounters counters;
   EventSink& sink;
+  BodyElision* const elision;  // null: every frame comes
   // Scratch, so that reading a head again for its record allocates nothing.
   HttpHead request_head, response_head;
   std::vector<HeaderField> request_trailers, response_trailers;

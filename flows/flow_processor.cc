@@ -34,14 +34,15 @@ std::uint32_t worker_of(const Packet& packet, std::uint32_t workers) {
 }
 
 struct FlowProcessor::State {
-  State(const FlowOptions& options, EventSink& sink)
-      : context(options, sink),
+  State(const FlowOptions& options, EventSink& sink, BodyElision* elision)
+      : context(options, sink, elision),
         table(std::max(options.max_flows, 1u), options.hash_seed),
         conversations(std::max(options.max_flows, 1u)),
         fragments(context.pool),
         duplicates(options.dedup_window),
         wheel(std::max(options.max_flows, 1u)),
-        lists(std::max(options.max_flows, 1u)) {}
+        lists(std::max(options.max_flows, 1u)),
+        eliding_lists(elision != nullptr ? std::max(options.max_flows, 1u) : 0) {}
 
   struct Entry {
     TcpSegment segment;
@@ -65,9 +66,18 @@ struct FlowProcessor::State {
   std::int64_t expiry(const Connection& connection) const {
     return connection.last_time + patience(connection);
   }
-  bool expired(const Connection& connection, std::int64_t time_ns) const {
+  // What is left out keeps a connection alive as frames do.
+  bool expired(Connection& connection, std::int64_t time_ns) {
+    if (expiry(connection) >= time_ns) return false;
+    if (connection.elides) take_elided(connection, nullptr);
     return expiry(connection) < time_ns;
   }
+  void take_elided(Connection& connection, const TcpSegment* next) {
+    HttpConversation& conversation = *conversation_of(connection);
+    conversation.take_elided(context, connection, next);
+    connection.holds_bytes = conversation.holds(context.pool);
+  }
+  void set_elides(Connection& connection, bool elides);
   // When something has to be done for it though no segment comes.
   std::int64_t deadline(Connection& connection) {
     const std::int64_t end = expiry(connection);
@@ -101,6 +111,8 @@ struct FlowProcessor::State {
   IndexLists lists;
   // By EvictionClass, those that came to it first in front; of what is evicted last there is no list.
   std::array<IndexLists::List, static_cast<std::size_t>(EvictionClass::kLast)> evictable;
+  IndexLists eliding_lists;
+  IndexLists::List eliding;            // connections of which something may be left out
   std::uint32_t hand = 0;              // where the search for something to evict goes on
   std::int64_t eviction_second = 0;    // of packet time, of the latest evicted attempt
   std::uint32_t attempts_written = 0;  // of those evicted in it
@@ -205,6 +217,7 @@ Connection& FlowProcessor::State::open(const TcpSegment& segment, std::uint64_t 
 }
 
 void FlowProcessor::State::update(Connection& connection, const Packet& packet, const TcpSegment& segment) {
+  if (connection.elides) take_elided(connection, &segment);
   if (connection.holds_bytes) release_held(connection, segment.time_ns);
   const std::int64_t deadline_before = deadline(connection);
   if (!connection.roles_known()) decide_roles(connection, segment, context.options.ports);
@@ -221,6 +234,10 @@ void FlowProcessor::State::update(Connection& connection, const Packet& packet, 
   }
   if (HttpConversation* conversation = conversation_of(connection); conversation != nullptr) {
     if (!segment.has(kRst)) conversation->segment(context, connection, segment);
+    if (context.elision != nullptr) {
+      conversation->elide(context, connection, segment);
+      set_elides(connection, conversation->elides());
+    }
     connection.holds_bytes = conversation->holds(context.pool);
   } else if (payload) {
     count_payload(connection.sides[segment.sender], segment);
@@ -236,6 +253,13 @@ void FlowProcessor::State::update(Connection& connection, const Packet& packet, 
     wheel.cancel(index);
     wheel.schedule(index, at);
   }
+}
+
+void FlowProcessor::State::set_elides(Connection& connection, bool elides) {
+  if (connection.elides == elides) return;
+  connection.elides = elides;
+  const std::uint32_t index = table.index_of(connection);
+  elides ? eliding_lists.append(eliding, index) : eliding_lists.remove(eliding, index);
 }
 
 void FlowProcessor::State::release_held(Connection& connection, std::int64_t time_ns) {
@@ -323,6 +347,7 @@ void FlowProcessor::State::make_room(std::int64_t time_ns) {
   std::uint32_t oldest = hand % table.size();
   for (std::uint32_t i = 0; i < std::min(kLookedAt, table.size()); ++i) {
     const std::uint32_t index = (hand + i) % table.size();
+    if (table.at(index).elides) take_elided(table.at(index), nullptr);
     if (table.at(index).last_time < table.at(oldest).last_time) oldest = index;
   }
   hand = (hand + kLookedAt) % table.size();
@@ -348,10 +373,14 @@ void FlowProcessor::State::evict(Connection& connection, std::int64_t time_ns) {
 // lingering, and keeps its own reason.
 void FlowProcessor::State::close(Connection& connection, CloseReason reason, bool scheduled, bool written) {
   const std::uint32_t index = table.index_of(connection);
+  HttpConversation* conversation = conversation_of(connection);
+  if (connection.elides) {
+    conversation->stop_eliding(context, connection);
+    set_elides(connection, false);
+  }
   force_roles(connection);
   tell_beginning(connection);
   if (connection.ended) reason = connection.end_reason;
-  HttpConversation* conversation = conversation_of(connection);
   if (conversation != nullptr) conversation->finish(context, connection, reason);
   const ConnectionInfo info = describe(context, connection);
   if (written) {
@@ -375,8 +404,8 @@ void FlowProcessor::State::close(Connection& connection, CloseReason reason, boo
   table.erase(connection);
 }
 
-FlowProcessor::FlowProcessor(const FlowOptions& options, EventSink& sink)
-    : state_(std::make_unique<State>(options, sink)) {}
+FlowProcessor::FlowProcessor(const FlowOptions& options, EventSink& sink, BodyElision* elision)
+    : state_(std::make_unique<State>(options, sink, elision)) {}
 
 FlowProcessor::~FlowProcessor() = default;
 
@@ -398,6 +427,13 @@ void FlowProcessor::process(std::span<const Packet> packets) {
 void FlowProcessor::advance(std::int64_t time_ns) {
   if (state_->wheel.due(time_ns)) state_->pass_time(time_ns);
   state_->update_counters();
+}
+
+void FlowProcessor::take_elided() {
+  State& state = *state_;
+  for (std::uint32_t i = state.eliding.head; i != IndexLists::kNone; i = state.eliding_lists.next(i))
+    state.take_elided(state.table.at(i), nullptr);
+  state.update_counters();
 }
 
 void FlowProcessor::finish(CloseReason reason) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 
+#include "flows/body_elision.h"
 #include "flows/counters.h"
 #include "flows/events.h"
 #include "flows/packet.h"
@@ -20,6 +21,7 @@ struct FlowOptions {
   std::uint32_t max_flows = 1u << 18;         // connections in the table at once
   std::size_t reassembly_memory = 64u << 20;  // bytes: out-of-order data, unfinished heads, waiting requests
   std::uint32_t max_head = 64u << 10;         // bytes: the longest message head that is read
+  std::uint32_t elide_above = 64u << 10;      // bytes: of a body more than so many must be left to be elided
   std::uint64_t hash_seed = 0;                // a secret, live; decides no order
   // When several workers read the same frames, each takes in all of them, for their times and ordinals, and
   // handles the connections that worker_of() gives it. 0 of 1 handles all.
@@ -49,8 +51,9 @@ std::uint32_t worker_of(const Packet& packet, std::uint32_t workers);
 // Not thread-safe: each worker has its own.
 class FlowProcessor {
  public:
-  // All memory is reserved here. `sink` must outlive the processor.
-  FlowProcessor(const FlowOptions& options, EventSink& sink);
+  // All memory is reserved here. `sink` must outlive the processor, and so must `elision`, which is asked to
+  // leave bodies out of the frames; null: all frames come.
+  FlowProcessor(const FlowOptions& options, EventSink& sink, BodyElision* elision = nullptr);
   ~FlowProcessor();
   FlowProcessor(const FlowProcessor&) = delete;
   FlowProcessor& operator=(const FlowProcessor&) = delete;
@@ -61,6 +64,10 @@ class FlowProcessor {
   // Says that no frame before `time_ns` will come: what has expired by then is closed. For live capture, when
   // an interface is silent; packets drive expiry themselves.
   void advance(std::int64_t time_ns);
+
+  // Counts what was left out of bodies so far. They may go on for long without a frame: for figures that are
+  // fresh.
+  void take_elided();
 
   // Writes all open connections and transactions, in the order of their first frames; nothing may follow.
   void finish(CloseReason reason);

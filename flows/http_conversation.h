@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "flows/connection.h"
@@ -31,6 +32,17 @@ class HttpConversation {
   std::int64_t held_until(const BytePool& pool) const;  // packet time, ns. REQUIRES: holds()
   void pass_time(FlowContext& context, Connection& connection, std::int64_t time_ns);
 
+  // Body elision (elided_bodies.cc), where FlowContext::elision is set. Something of this connection may be
+  // left out of the frames.
+  bool elides() const { return place_.has_value(); }
+  // Counts what was left out, as far as it comes before `next`, which is the connection's next segment; null:
+  // none came. REQUIRES: elides(), and that `next` was not accounted for by anyone yet.
+  void take_elided(FlowContext& context, Connection& connection, const TcpSegment* next);
+  // Says what may be left out from now on. For after each segment.
+  void elide(FlowContext& context, Connection& connection, const TcpSegment& segment);
+  // Counts what was left out to the end; from here on everything comes. REQUIRES: elides().
+  void stop_eliding(FlowContext& context, Connection& connection);
+
   // The connection is over: what waits is written.
   void finish(FlowContext& context, Connection& connection, CloseReason reason);
 
@@ -46,18 +58,34 @@ class HttpConversation {
   const StreamAccount& account(int endpoint) const {
     return halves_[static_cast<std::size_t>(endpoint)].account;
   }
+  Volume elided(int endpoint) const { return halves_[static_cast<std::size_t>(endpoint)].elided; }
   std::optional<RoundTrips> round_trips(int endpoint) const {
     return halves_[static_cast<std::size_t>(endpoint)].round_trips.result();
   }
 
  private:
   friend class Exchange;
+  // Where body bytes of one direction may be left out, and how much of what was has been counted.
+  struct ArmedRange {
+    bool armed = false;
+    bool bytes_taken = false;             // some, up to next
+    std::uint32_t next = 0;               // with bytes_taken
+    std::uint32_t end = 0;                // of the range
+    std::uint32_t packets = 0, acks = 0;  // that were counted
+
+    bool all_taken(const ElidedRun& run) const {
+      return run.packets == 0 || (bytes_taken && next == run.next);
+    }
+  };
   struct Half {  // what one endpoint sends
     Reassembler reassembler;
     StreamAccount account;
     HttpStream stream;
     SequenceAccount sequence;  // once the stream is opaque
     RoundTripMeter round_trips;
+    Volume elided;                  // its segments that were left out, acknowledgements included
+    std::int64_t elided_until = 0;  // when the latest of its bytes was sent, if that was left out; else 0
+    ArmedRange armed;
     std::uint64_t unsettled =
         0;  // bytes of holes that were given up before it was opaque, and may still come
     std::uint32_t first_seq = 0;  // of the earliest byte that was counted; with `begun`
@@ -65,6 +93,16 @@ class HttpConversation {
     bool early_over = false;  // nothing will be counted before first_seq
     bool ended = false;       // its FIN has come out in order
   };
+
+  enum class Ring : std::uint8_t { kBefore, kBehind };  // whether all frames before a run have been handled
+  void count_elided(FlowContext& context, Connection& connection, std::uint8_t sender, const ElidedRun& run,
+                    Ring ring);
+  void take_bytes(FlowContext& context, Connection& connection, std::uint8_t sender, const ElidedRun& run);
+  bool may_elide(FlowContext& context, Connection& connection, std::uint8_t sender);
+  void keep_armed(FlowContext& context, Connection& connection, std::uint8_t sender,
+                  const TcpSegment& segment);
+  void disarm(FlowContext& context, Connection& connection, std::uint8_t sender);
+  static std::uint32_t position(const Half& half);
 
   void measure(const Connection& connection, const TcpSegment& segment);
   std::uint32_t stream_start(const Connection& connection, const TcpSegment& segment) const;
@@ -91,6 +129,7 @@ class HttpConversation {
   std::uint32_t burst_ack_ = 0;          // what the client had received when it sent the waiting requests
   std::uint32_t served_ = 0;             // how far responses have acknowledged requests
   std::uint32_t response_hole_end_ = 0;  // with response_hole_
+  std::optional<BodyElision::Place> place_;
   std::uint8_t server_name_size_ = 0;
   std::uint8_t held_for_ = 0;  // segments that came while bytes were held back
   bool http_seen_ = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "flows/http_head.h"
 
@@ -361,6 +362,32 @@ void HttpStream::gap(StreamContext& context, MessageHandler& handler, std::uint6
       release(context);
       return lose(handler);
   }
+}
+
+std::uint64_t HttpStream::body_ahead() const {
+  switch (state_) {
+    case State::kBody:
+    case State::kChunkData:
+      return remaining_;
+    case State::kUntilClose:
+    case State::kOpaque:
+      return std::numeric_limits<std::uint64_t>::max();
+    default:
+      return 0;
+  }
+}
+
+void HttpStream::elided(StreamContext& context, MessageHandler& handler, std::uint64_t length) {
+  const std::uint64_t inside = std::min(length, body_ahead());
+  if (state_ == State::kOpaque) return;
+  if (inside > 0) handler.on_bytes(inside, inside, 0);
+  if (state_ == State::kBody || state_ == State::kChunkData) {
+    const bool last = state_ == State::kBody;
+    remaining_ -= inside;
+    if (remaining_ == 0 && last) finish_message(handler);
+    if (remaining_ == 0 && !last) state_ = State::kChunkEnd;
+  }
+  if (inside < length) gap(context, handler, length - inside);
 }
 
 void HttpStream::end(StreamContext& context, MessageHandler& handler) {

@@ -84,6 +84,11 @@ class HttpStream {
   }
   // REQUIRES: at_body(). The message ends here, whatever its head says: the next bytes start another.
   void end_here(MessageHandler& handler) { finish_message(handler); }
+  // Bytes from here on that are body, whatever they are; the largest number where it ends with the stream.
+  std::uint64_t body_ahead() const;
+  // The next `length` bytes came, and are not to be had. REQUIRES: they are not more than body_ahead(), else
+  // framing is lost.
+  void elided(StreamContext& context, MessageHandler& handler, std::uint64_t length);
   // The stream is over, by FIN. Nothing may follow.
   void end(StreamContext& context, MessageHandler& handler);
   // Nothing more will be known of the stream: what was read of a message is handed over. `closed`: because

@@ -27,6 +27,8 @@ class IndexLists {
     (own.previous == kNone ? list.head : links_[own.previous].next) = own.next;
     (own.next == kNone ? list.tail : links_[own.next].previous) = own.previous;
   }
+  // Behind `index` in its list, or kNone.
+  std::uint32_t next(std::uint32_t index) const { return links_[index].next; }
 
  private:
   struct Links {

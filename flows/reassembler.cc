@@ -120,8 +120,9 @@ bool Reassembler::store(BytePool& pool, const Piece& piece, BytePool::Handle aft
   const BytePool::Handle block = pool.allocate(sizeof(Kept) + piece.bytes.size());
   if (block == BytePool::kNull) return false;
   const BytePool::Handle next = after == BytePool::kNull ? first_ : kept(pool, after).next;
-  Kept& entry = *new (pool.at(block)) Kept{
-      piece.origin, piece.length, static_cast<std::uint32_t>(piece.bytes.size()), next, piece.segment_start};
+  Kept& entry = *new (pool.at(block))
+                    Kept{piece.origin, piece.length,        static_cast<std::uint32_t>(piece.bytes.size()),
+                         next,         piece.segment_start, piece.elided};
   std::memcpy(entry.bytes(), piece.bytes.data(), piece.bytes.size());
   (after == BytePool::kNull ? first_ : kept(pool, after).next) = block;
   if (next == BytePool::kNull) last_ = block;
@@ -132,6 +133,7 @@ bool Reassembler::store(BytePool& pool, const Piece& piece, BytePool::Handle aft
 
 void Reassembler::deliver(const Piece& piece, StreamAccount& account, StreamConsumer& consumer) {
   next_ += piece.length;
+  if (piece.elided) return consumer.elided(piece.length, piece.origin.time_ns);
   if (!piece.bytes.empty()) consumer.data(piece.bytes, piece.origin, piece.segment_start);
   if (const std::size_t cut = piece.length - piece.bytes.size(); cut > 0) {
     account.missed_bytes += cut;
@@ -154,8 +156,8 @@ bool Reassembler::release(BytePool& pool, StreamAccount& account, StreamConsumer
   bool any = false;
   while (held(pool) && consumer.ready(first_origin(pool))) {
     Kept& entry = kept(pool, first_);
-    deliver({entry.origin, entry.length, {entry.bytes(), entry.captured}, entry.segment_start}, account,
-            consumer);
+    deliver({entry.origin, entry.length, {entry.bytes(), entry.captured}, entry.segment_start, entry.elided},
+            account, consumer);
     release_first(pool);
     any = true;
   }

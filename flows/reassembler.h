@@ -33,6 +33,7 @@ struct Piece {
   std::uint32_t length = 0;   // on the wire
   std::string_view bytes;     // as far as captured: bytes.size() <= length
   bool segment_start = true;  // `bytes` starts where a segment started
+  bool elided = false;        // left out on purpose: no bytes, and nothing is missed
 
   // Drops `n` bytes from the front.
   void trim_front(std::uint32_t n) {
@@ -70,6 +71,9 @@ class StreamConsumer {
   virtual void data(std::string_view bytes, const Origin& origin, bool segment_start) = 0;
   // `length` bytes were on the wire and are not to be had.
   virtual void gap(std::uint64_t length, const Origin& next) = 0;
+  // The next `length` bytes came, and were left where they were (Piece::elided). `last_time` of them is
+  // known.
+  virtual void elided(std::uint64_t, std::int64_t) {}
 };
 
 // In-order payload goes through without a copy; what comes early is kept in the pool, first copy first, until
@@ -130,7 +134,7 @@ class Reassembler {
     Origin origin;
     std::uint32_t length, captured;
     BytePool::Handle next;
-    bool segment_start;
+    bool segment_start, elided;
 
     char* bytes() { return reinterpret_cast<char*>(this + 1); }
     std::uint32_t end() const { return origin.seq + length; }

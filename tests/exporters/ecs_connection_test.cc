@@ -151,6 +151,7 @@ TEST(EcsConnection, FiguresOfASideAreLeftOutWhenZero) {
   event.client.out_of_order = {1, 0};
   event.client.missed_bytes = 7;
   event.client.conflicts = 1;
+  event.client.elided = {7, 8};
   event.client.duplicate_acks = 3;
   event.client.zero_windows = 4;
   event.client.keep_alives = 5;
@@ -168,7 +169,8 @@ TEST(EcsConnection, FiguresOfASideAreLeftOutWhenZero) {
                                  {"zero_windows", 4},
                                  {"keep_alives", 5},
                                  {"conflicts", 1},
-                                 {"rtt", {{"min", 11}, {"max", 22}}}}));
+                                 {"rtt", {{"min", 11}, {"max", 22}}},
+                                 {"elided", {{"packets", 7}, {"bytes", 8}}}}));
   EXPECT_FALSE(tcp.contains("destination"));
 }
 
