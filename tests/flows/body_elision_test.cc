@@ -151,8 +151,8 @@ Volume expect_same(const std::vector<Frame>& frames, const FlowOptions& options,
   EXPECT_EQ(counters.elided, stayed);
   EXPECT_EQ(counters.elided_bytes, sum.bytes);
   EXPECT_EQ(counters.packets + counters.elided, whole.counters.packets);
-  EXPECT_EQ(counters.gaps, whole.counters.gaps);
-  EXPECT_EQ(counters.gap_bytes, whole.counters.gap_bytes);
+  EXPECT_EQ(counters.gaps().count, whole.counters.gaps().count);
+  EXPECT_EQ(counters.gaps().bytes, whole.counters.gaps().bytes);
   return sum;
 }
 
