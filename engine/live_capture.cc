@@ -19,6 +19,7 @@
 #include "engine/output.h"
 #include "engine/packet_ring.h"
 #include "engine/privileges.h"
+#include "engine/ring_size.h"
 #include "engine/run_control.h"
 #include "engine/run_setup.h"
 #include "engine/run_stats.h"
@@ -114,13 +115,20 @@ absl::StatusOr<std::vector<std::vector<LiveWorker::Source>>> open_rings(
     const bool raw_ip = link_type(interface) == LinkType::kRaw;
     const int program = raw_ip ? filter.raw_ip_program_fd() : filter.program_fd();
     RingOptions ring_options = options.ring;
+    if (ring_options.ring_size == 0) {
+      ring_options.ring_size = default_ring_size({.workers = workers,
+                                                  .interfaces = interfaces.size(),
+                                                  .link_speed = link_speed(interface.name),
+                                                  .memory = machine_memory(),
+                                                  .block_size = ring_options.block_size});
+    }
     ring_options.interface_slot = static_cast<std::uint16_t>(slot);
     for (unsigned i = 0; i < workers; ++i) {
       absl::StatusOr<PacketRing> ring = PacketRing::open(interface, ring_options, program);
       if (!ring.ok()) return as_refusal(ring.status());
-      if (ring->size() < options.ring.ring_size / options.ring.block_size * options.ring.block_size) {
+      if (ring->size() < ring_options.ring_size / ring_options.block_size * ring_options.block_size) {
         console.say("warning: memory is short: a ring of " + format_size(ring->size()) + " on " +
-                    interface.name + " instead of " + format_size(options.ring.ring_size));
+                    interface.name + " instead of " + format_size(ring_options.ring_size));
       }
       rings[i].push_back({interface.name, *std::move(ring)});
     }

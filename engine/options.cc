@@ -109,9 +109,11 @@ constexpr std::array kValueOptions = {
                  "how workers share packets: by the connection inside of tunnels, too,\n"
                  "or by the kernel's hash, which sees less (default: ebpf)"},
                 set_fanout},
-    ValueOption{
-        {"--ring-size", "SIZE", kResources, "ring buffer of each worker and interface (default: 64MiB)"},
-        set_ring_size},
+    ValueOption{{"--ring-size", "SIZE", kResources,
+                 "ring buffer of each worker and interface (default: what the link\n"
+                 "delivers in 100 ms, shared by the workers, from 64MiB to 512MiB;\n"
+                 "at most an eighth of the memory for all of them)"},
+                set_ring_size},
     ValueOption{{"--block-size", "SIZE", kResources, "what is handed over at once (default: 1MiB)"},
                 set_block_size},
     ValueOption{{"--block-timeout", "TIME", kResources,
@@ -182,7 +184,7 @@ absl::Status check_together(Options& options) {
     return wrong("--no-redact and --redact-query exclude each other: show everything, or hide some");
   }
   if (options.quiet && options.verbose) return wrong("-q and -v exclude each other");
-  if (options.ring.block_size > options.ring.ring_size / 2) {
+  if (options.ring.ring_size != 0 && options.ring.block_size > options.ring.ring_size / 2) {
     return wrong("--ring-size: a ring of " + format_size(options.ring.ring_size) +
                  " needs at least two blocks of " + format_size(options.ring.block_size) +
                  "; make it larger, or --block-size smaller");

@@ -35,10 +35,10 @@ struct Options {
   std::optional<std::string> redact_key;  // a file
   QueryNames redact_query;
   std::optional<unsigned> workers;
-  Fanout fanout = Fanout::kEbpf;                                    // live, how workers share packets
-  std::optional<std::uint64_t> count;                               // frames
-  std::optional<std::int64_t> duration;                             // ns
-  RingOptions ring;                                                 // for each worker and interface
+  Fanout fanout = Fanout::kEbpf;         // live, how workers share packets
+  std::optional<std::uint64_t> count;    // frames
+  std::optional<std::int64_t> duration;  // ns
+  RingOptions ring{.ring_size = 0};      // for each worker and interface; ring_size 0: default_ring_size()
   std::uint32_t max_flows = FlowOptions{}.max_flows;                // these three: each worker
   std::size_t reassembly_memory = FlowOptions{}.reassembly_memory;  // bytes
   std::uint32_t max_head = FlowOptions{}.max_head;                  // bytes

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/hardware_time.h"
+#include "engine/ring_size.h"
 #include "tests/engine/network_stage.h"
 
 namespace tapline {
@@ -21,6 +22,47 @@ ethtool_ts_info time_stamping(unsigned flags, unsigned filters) {
   info.so_timestamping = flags;
   info.rx_filters = filters;
   return info;
+}
+
+constexpr std::size_t kMiB = 1u << 20;
+
+RingDemand demand(unsigned workers, std::optional<std::uint64_t> gigabits, std::uint64_t memory_gib) {
+  RingDemand demand;
+  demand.workers = workers;
+  if (gigabits) demand.link_speed = *gigabits * 1'000'000'000;
+  demand.memory = memory_gib << 30;
+  demand.block_size = kMiB;
+  return demand;
+}
+
+TEST(RingSize, HoldsWhatTheLinkDeliversWhileAWorkerIsKeptAway) {
+  EXPECT_EQ(default_ring_size(demand(2, std::nullopt, 64)), 64 * kMiB);
+  EXPECT_EQ(default_ring_size(demand(2, 1, 64)), 64 * kMiB);
+  EXPECT_EQ(default_ring_size(demand(2, 25, 64)), 149 * kMiB);  // 312.5 MB shared by two
+  EXPECT_EQ(default_ring_size(demand(4, 100, 64)), 298 * kMiB);
+  EXPECT_EQ(default_ring_size(demand(1, 400, 64)), 512 * kMiB);
+}
+
+TEST(RingSize, LeavesTheMemoryToOthers) {
+  EXPECT_EQ(default_ring_size(demand(2, 25, 2)), 128 * kMiB);
+  EXPECT_EQ(default_ring_size(demand(64, 25, 16)), 32 * kMiB);
+  RingDemand many = demand(16, std::nullopt, 8);
+  many.interfaces = 4;
+  EXPECT_EQ(default_ring_size(many), 16 * kMiB);
+  EXPECT_EQ(default_ring_size(demand(256, 100, 1)), 8 * kMiB)
+      << "a ring with fewer blocks does not work well";
+  many = demand(2, std::nullopt, 1);
+  many.block_size = 16 * kMiB;
+  EXPECT_EQ(default_ring_size(many), 128 * kMiB);
+}
+
+TEST(RingSize, AsksTheDriverForTheSpeedOfTheLink) {
+  const stage::NetworkNamespace network;
+  network.add_veth("one", "two");
+  EXPECT_EQ(link_speed("one"), 10'000'000'000u) << "what the veth driver says of itself";
+  EXPECT_FALSE(link_speed("lo"));
+  EXPECT_FALSE(link_speed("none"));
+  EXPECT_GT(machine_memory(), std::uint64_t{64} << 20);
 }
 
 TEST(HardwareTime, NeedsAllFramesStamped) {

@@ -49,7 +49,7 @@ TEST(Options, DefaultsAreThoseOfTheContract) {
   EXPECT_EQ(options.fanout, Fanout::kEbpf);
   EXPECT_FALSE(options.count);
   EXPECT_FALSE(options.duration);
-  EXPECT_EQ(options.ring.ring_size, 64u << 20);
+  EXPECT_EQ(options.ring.ring_size, 0u) << "by link, workers and memory";
   EXPECT_EQ(options.ring.block_size, 1u << 20);
   EXPECT_EQ(options.max_head, 64u << 10);
   EXPECT_FALSE(options.all_attempts);
