@@ -14,7 +14,7 @@ import subprocess
 import unittest
 
 from capture import TAPLINE, Capture, dig
-from lab import DEADLINE, LabTest, await_condition, link, main
+from lab import DEADLINE, LabTest, await_condition, link, main, tshark
 
 GENERATE = os.environ.get("GENERATE") or os.path.join(os.path.dirname(TAPLINE), "../bench/tapline-generate")
 FRAMES = 200_000
@@ -108,6 +108,17 @@ class Overload(LabTest):
                 self.assertEqual(stats["gaps"]["count"], 0)
                 self.assertNotIn("warning", told)
 
+    def test_generated_frames_are_right(self):
+        """Also in later rounds, whose addresses are others: as tshark reads what tapline saved."""
+        path = self.lab.path("generated.pcapng")
+        capture = Capture(self.server.command(), "-i", "veth0", "-j", "1", "--records", "stats", "-w", path)
+        sent = self.generate("http", 12_000)
+        self.assertEqual(capture.stop(), 0, capture.error_text())
+        checks = tshark(path, ("ip.checksum.status", "tcp.checksum.status", "tcp.analysis.flags"), "-o",
+                        "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE")
+        self.assertEqual(len(checks), sent["frames"])
+        self.assertEqual({tuple(map(tuple, check.values())) for check in checks}, {(("1",), ("1",), ())})
+
     def test_lost_in_the_ring(self):
         """tapline has what the generator leaves of its core, and a small ring."""
         prefix = ("taskset", "-c", str(CORES[0]), "nice", "-n", "19")
@@ -137,4 +148,4 @@ class Overload(LabTest):
 
 
 if __name__ == "__main__":
-    main(needs=("taskset",))
+    main(needs=("taskset", "tshark"))
