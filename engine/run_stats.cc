@@ -84,6 +84,7 @@ RunTotals RunStats::totals() {
   if (live_) {
     if (!end_) live_->early_loss.look();
     totals.live = true;
+    totals.could_elide = live_->could_elide;
     totals.duration = end_.value_or(monotonic_now()) - start_;
     totals.counts.softnet_dropped = frames(live_->early_loss.counters().softnet);
     totals.counts.interface_dropped = frames(live_->early_loss.counters().interfaces);

@@ -23,6 +23,7 @@ struct LiveCounters {
   bool hardware_time = false;  // was asked for
   const PortFilter& filter;    // must outlive the run's figures
   EarlyLoss early_loss;
+  bool could_elide = false;  // RunTotals::could_elide
 };
 
 // Used by one thread. It has a channel of its own, so that a record can be written while no worker moves.
