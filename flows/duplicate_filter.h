@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 
@@ -10,16 +11,17 @@
 
 namespace tapline {
 
-// Remembers the latest segments in a table of fixed size. Where one was displaced by then, its copy is taken
-// for a frame of its own: then it looks like a retransmission. Not thread-safe.
+// Remembers the latest segments, in a table of fixed size whose buckets forget their oldest. Where that is
+// one whose copy is still to come, the copy is taken for a frame of its own, and looks like a retransmission.
+// Not thread-safe.
 class DuplicateFilter {
  public:
-  static constexpr std::size_t kRemembered = 1u << 18;  // segments; 24 bytes each
+  static constexpr std::size_t kBuckets = 1u << 16, kBucketSize = 4;  // of segments, 24 bytes each
 
   // `window`: how far apart the time stamps of two copies are at most, ns. 0: nothing is a copy, and no
   // memory is used.
   explicit DuplicateFilter(std::int64_t window)
-      : window_(window), seen_(window > 0 ? std::make_unique<Seen[]>(kRemembered) : nullptr) {}
+      : window_(window), seen_(window > 0 ? std::make_unique<Bucket[]>(kBuckets) : nullptr) {}
 
   bool on() const { return seen_ != nullptr; }
 
@@ -27,11 +29,20 @@ class DuplicateFilter {
   // numbers, flags, window, length and TCP options. An equal one on the same interface was sent again.
   bool is_copy(const TcpSegment& segment) {
     const std::uint64_t digest = digest_of(segment);
-    Seen& seen = seen_[digest % kRemembered];
-    const bool same = seen.digest == digest && seen.interface != segment.interface && seen.known &&
-                      std::max(seen.time, segment.time_ns) - std::min(seen.time, segment.time_ns) <= window_;
-    if (!same) seen = {digest, segment.time_ns, segment.interface, true};
-    return same;
+    Bucket& bucket = seen_[digest % kBuckets];
+    Seen* place = &bucket.front();
+    for (Seen& seen : bucket) {
+      if (seen.known && seen.digest == digest) {
+        const std::int64_t apart =
+            std::max(seen.time, segment.time_ns) - std::min(seen.time, segment.time_ns);
+        if (seen.interface != segment.interface && apart <= window_) return true;
+        place = &seen;
+        break;
+      }
+      if (!seen.known || (place->known && seen.time < place->time)) place = &seen;
+    }
+    *place = {digest, segment.time_ns, segment.interface, true};
+    return false;
   }
 
  private:
@@ -41,6 +52,8 @@ class DuplicateFilter {
     std::uint16_t interface = 0;
     bool known = false;
   };
+
+  using Bucket = std::array<Seen, kBucketSize>;
 
   static std::uint64_t digest_of(const TcpSegment& segment) {
     const std::uint64_t who = segment.key.hash(segment.sender);
@@ -53,7 +66,7 @@ class DuplicateFilter {
   }
 
   std::int64_t window_;
-  std::unique_ptr<Seen[]> seen_;
+  std::unique_ptr<Bucket[]> seen_;
 };
 
 }  // namespace tapline

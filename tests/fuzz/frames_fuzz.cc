@@ -1,7 +1,7 @@
 // Frames of any bytes in, events out: the walk over headers (flows/decode.h), fragments, and packet records.
 //
-// The input: a link type, options (see Setup), then frames, each behind its length in two bytes, big-endian. The
-// last one may be shorter than its length says.
+// The input: a link type, options (see Setup), then frames, each behind its length in two bytes, big-endian.
+// The last one may be shorter than its length says.
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -17,8 +17,9 @@ namespace {
 
 using Input = std::span<const std::uint8_t>;
 
-constexpr LinkType kLinks[] = {LinkType::kEthernet, LinkType::kRaw,      LinkType::kLinuxSll, LinkType::kLinuxSll2,
-                               LinkType::kNull,     LinkType::kEthernet, LinkType::kIpv6,     LinkType::kEthernet};
+constexpr LinkType kLinks[] = {LinkType::kEthernet,  LinkType::kRaw,     LinkType::kLinuxSll,
+                               LinkType::kLinuxSll2, LinkType::kNull,    LinkType::kEthernet,
+                               LinkType::kIpv6,      LinkType::kEthernet};
 
 struct Setup {
   LinkType link = LinkType::kEthernet;
@@ -130,7 +131,8 @@ void check(Input input) {
     FUZZ_CHECK(counters.reassembly_bytes == 0);
     // Fragments that made up a datagram are frames without a segment of their own.
     FUZZ_CHECK(undecoded + counters.duplicates <= counters.packets);
-    if (setup.flows.tell_packets) FUZZ_CHECK(sink.packets <= counters.packets - undecoded - counters.duplicates);
+    if (setup.flows.tell_packets)
+      FUZZ_CHECK(sink.packets <= counters.packets - undecoded - counters.duplicates);
     if (batch > 1) FUZZ_CHECK(sink.digest == digest);
     digest = sink.digest;
   }
