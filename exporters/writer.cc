@@ -146,18 +146,22 @@ void Writer::run() {
   raise_event(ended_);
 }
 
-// Gives the backend as much as it takes, a buffer of each worker in turn.
+// Gives the backend as much as it takes, a buffer of each worker in turn, and those of the first worker as
+// soon as there are any.
 void Writer::submit_all() {
   std::size_t in_vain = 0;
   while (in_vain < workers_.size() && backend_->has_room()) {
-    BufferExchange& exchange = workers_[next_worker_]->exchange();
+    BufferExchange& in_turn = workers_[next_worker_]->exchange();
     next_worker_ = (next_worker_ + 1) % workers_.size();
-    LineBuffer* buffer = exchange.take_full();
-    if (buffer == nullptr) {
+    if (in_turn.waiting() == 0) {
       ++in_vain;
       continue;
     }
     in_vain = 0;
+    // Looked at in this order: what the first worker handed over before that buffer is seen.
+    BufferExchange& first = workers_.front()->exchange();
+    BufferExchange& exchange = first.waiting() > 0 ? first : in_turn;
+    LineBuffer* const buffer = exchange.take_full();
     if (state() == SinkState::kOpen) {
       backend_->submit(std::string_view(buffer->data, buffer->size));
       in_flight_.push_back({buffer, &exchange});

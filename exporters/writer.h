@@ -40,7 +40,8 @@ struct SinkCounters {
 // LineBuffers and ends; finish(). create() opens all that it needs: privileges may be dropped and a sandbox
 // entered after it.
 //
-// Lines arrive whole, those of one worker in their order; those of several workers interleave. Only a sink
+// Lines arrive whole, those of one worker in their order; those of several workers interleave, but for the
+// first that was added: what it hands over comes before all that others hand over after that. Only a sink
 // that ends in the middle of a line (a reader that goes away, stop_at_once() with a full pipe, a full disk
 // under a file that others write to as well) can be left with a part of one. A dead sink takes lines and
 // counts them as lost, so that no worker is ever stuck on it: the engine looks at state() and ends.

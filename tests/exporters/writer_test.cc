@@ -177,6 +177,25 @@ class FileWriterTest : public testing::TestWithParam<Way> {
   }
 };
 
+// A file's head may grow while frames are saved: what it describes comes after it.
+TEST_P(FileWriterTest, WhatTheFirstWorkerHandsOverComesBeforeWhatOthersHandOverThen) {
+  const TempFile file;
+  auto writer = make(file.open(O_WRONLY));
+  LineBuffers& first = writer->add_worker(small_buffers(SlowSink::kBlock));
+  LineBuffers& other = writer->add_worker(small_buffers(SlowSink::kBlock));
+  for (const char* line : {"head 1", "head 2", "head 3"}) {
+    put_line(first, line);
+    first.flush();
+  }
+  for (const char* line : {"frame 1", "frame 2", "frame 3"}) {
+    put_line(other, line);
+    other.flush();
+  }
+  ASSERT_TRUE(writer->start().ok());
+  ASSERT_TRUE(writer->finish(kLong));
+  EXPECT_EQ(read_file(file.path()), "head 1\nhead 2\nhead 3\nframe 1\nframe 2\nframe 3\n");
+}
+
 TEST_P(FileWriterTest, LinesOfSeveralWorkersAreWholeAndInOrder) {
   constexpr int kWorkers = 3, kLines = 30'000;
   const TempFile file;
