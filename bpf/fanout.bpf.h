@@ -70,15 +70,6 @@ static __noinline __u32 fan_out_headers(struct __sk_buff* skb, __u32 first) {
   return found == LATER_FRAGMENT && known ? *known : hash_addresses(&datagram);
 }
 
-// Whether something stands before the network header. What an interface without a link header shows starts
-// with the very bytes of the network header; a frame that only looks so is read alike in both ways.
-static __always_inline bool has_link_header(struct __sk_buff* skb) {
-  __u64 frame[3], network[3];
-  if (bpf_skb_load_bytes(skb, 0, frame, sizeof frame) != 0) return true;
-  if (bpf_skb_load_bytes_relative(skb, 0, network, sizeof network, BPF_HDR_START_NET) != 0) return true;
-  return frame[0] != network[0] || frame[1] != network[1] || frame[2] != network[2];
-}
-
 // Offset 0 is here the network header of an incoming frame, with the tag taken out that the kernel took out,
 // and the MAC header of an outgoing one. The network header of the latter may be behind tags that `protocol`
 // names.

@@ -407,3 +407,12 @@ static __always_inline bool may_be_tunnel(__u8 protocol, __be16 destination_port
   if (protocol == IPPROTO_UDP) return is_tunnel_port(destination_port);
   return protocol == IPPROTO_GRE || protocol == IPPROTO_IPIP || protocol == IPPROTO_IPV6;
 }
+
+// Whether something stands before the network header. What an interface without a link header shows starts
+// with the very bytes of the network header; a frame that only looks so is read alike in both ways.
+static __always_inline bool has_link_header(struct __sk_buff* skb) {
+  __u64 frame[3], network[3];
+  if (bpf_skb_load_bytes(skb, 0, frame, sizeof frame) != 0) return true;
+  if (bpf_skb_load_bytes_relative(skb, 0, network, sizeof network, BPF_HDR_START_NET) != 0) return true;
+  return frame[0] != network[0] || frame[1] != network[1] || frame[2] != network[2];
+}

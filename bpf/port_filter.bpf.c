@@ -137,23 +137,40 @@ static __always_inline int filter_raw_ip(struct __sk_buff* skb) {
   return open ? counted(skb, judge_packet(skb)) : REFUSE;
 }
 
+// For a socket that is bound to no interface and shows the frames of all.
+static __always_inline int filter_any(struct __sk_buff* skb) {
+  return has_link_header(skb) ? filter_ethernet(skb) : filter_raw_ip(skb);
+}
+
 SEC("socket")
 int port_filter_ethernet(struct __sk_buff* skb) { return filter_ethernet(skb); }
 
 SEC("socket")
 int port_filter_raw_ip(struct __sk_buff* skb) { return filter_raw_ip(skb); }
 
+SEC("socket")
+int port_filter_any(struct __sk_buff* skb) { return filter_any(skb); }
+
 // The same with body elision (elision.bpf.h). Apart from them, as kernels before 5.12 have no
 // compare-and-swap.
-SEC("socket")
-int eliding_filter_ethernet(struct __sk_buff* skb) {
+static __always_inline int eliding_ethernet(struct __sk_buff* skb) {
   const bool looked_at = open && !seen_again_on_loopback(skb);
   return looked_at && is_elided_ethernet(skb) ? REFUSE : filter_ethernet(skb);
 }
 
-SEC("socket")
-int eliding_filter_raw_ip(struct __sk_buff* skb) {
+static __always_inline int eliding_raw_ip(struct __sk_buff* skb) {
   return open && is_elided_raw_ip(skb) ? REFUSE : filter_raw_ip(skb);
+}
+
+SEC("socket")
+int eliding_filter_ethernet(struct __sk_buff* skb) { return eliding_ethernet(skb); }
+
+SEC("socket")
+int eliding_filter_raw_ip(struct __sk_buff* skb) { return eliding_raw_ip(skb); }
+
+SEC("socket")
+int eliding_filter_any(struct __sk_buff* skb) {
+  return has_link_header(skb) ? eliding_ethernet(skb) : eliding_raw_ip(skb);
 }
 
 // No licence section: no helper that is called asks for one.

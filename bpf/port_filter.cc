@@ -56,8 +56,10 @@ Loaded load_programs(bool eliding, bool with_fanout) {
   auto& programs = skeleton->progs;
   bpf_program__set_autoload(programs.port_filter_ethernet, !eliding);
   bpf_program__set_autoload(programs.port_filter_raw_ip, !eliding);
+  bpf_program__set_autoload(programs.port_filter_any, !eliding);
   bpf_program__set_autoload(programs.eliding_filter_ethernet, eliding);
   bpf_program__set_autoload(programs.eliding_filter_raw_ip, eliding);
+  bpf_program__set_autoload(programs.eliding_filter_any, eliding);
   bpf_program__set_autoload(programs.fanout_by_connection, with_fanout);
   bpf_map__set_autocreate(skeleton->maps.elision, eliding);
   const int error = port_filter_bpf::load(skeleton);
@@ -128,6 +130,11 @@ int PortFilter::program_fd() const {
 int PortFilter::raw_ip_program_fd() const {
   const auto& programs = skeleton_->progs;
   return bpf_program__fd(elision_ != nullptr ? programs.eliding_filter_raw_ip : programs.port_filter_raw_ip);
+}
+
+int PortFilter::any_program_fd() const {
+  const auto& programs = skeleton_->progs;
+  return bpf_program__fd(elision_ != nullptr ? programs.eliding_filter_any : programs.port_filter_any);
 }
 
 absl::StatusOr<int> PortFilter::fanout_program_fd() const {

@@ -56,6 +56,8 @@ class PortFilter {
   int program_fd() const;
   // For interfaces whose frames start with an IP header. Owned by this object.
   int raw_ip_program_fd() const;
+  // For sockets that are bound to no interface, and show frames of both kinds. Owned by this object.
+  int any_program_fd() const;
 
   // For a fanout group (PACKET_FANOUT_EBPF): the same member for both directions of a connection, whatever is
   // around it, on all interfaces, and for all fragments of a datagram whose first one the filter kept on a

@@ -13,6 +13,7 @@
 #include <iterator>
 #include <utility>
 
+#include "engine/interface_table.h"
 #include "flows/packet.h"
 
 namespace tapline {
@@ -25,6 +26,8 @@ class Block {
   struct Source {
     LinkType link = LinkType::kEthernet;
     std::uint16_t interface = 0;
+    // Of a ring on all interfaces: what link and interface of each frame are. Else null.
+    SeenInterfaces* seen = nullptr;
   };
 
   // Whether the kernel has handed `block` over. When it has, all that the kernel wrote into it is visible.
@@ -101,6 +104,13 @@ class Block {
     packet.time_ns = std::int64_t{h.tp_sec} * 1'000'000'000 + h.tp_nsec;  // the product needs 64 bits
     packet.link = source.link;
     packet.interface = source.interface;
+    if (source.seen != nullptr) {
+      // The kernel puts this behind the header.
+      const auto& from = *reinterpret_cast<const sockaddr_ll*>(frame + TPACKET_ALIGN(sizeof(tpacket3_hdr)));
+      const SeenInterfaces::Place place = source.seen->find(from.sll_ifindex, from.sll_hatype);
+      packet.link = place.link;
+      packet.interface = place.number;
+    }
     if ((h.tp_status & TP_STATUS_VLAN_VALID) != 0) {
       packet.vlan_valid = true;
       packet.vlan_tci = static_cast<std::uint16_t>(h.hv1.tp_vlan_tci);

@@ -106,6 +106,11 @@ FrameChannel& FrameFile::add_channel(SlowSink slow_sink, std::optional<PortSet> 
   return *channels_.emplace_back(std::make_unique<FrameChannel>(lines, std::move(only)));
 }
 
+void FrameFile::add_interface(const std::string& name, LinkType link) {
+  PcapngWriter(head_and_end_).interface(name, link);
+  head_and_end_.flush();
+}
+
 absl::Status FrameFile::start(const SectionInfo& section, std::span<const Interface> interfaces) {
   PcapngWriter writer(head_and_end_);
   writer.section(section);

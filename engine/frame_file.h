@@ -59,9 +59,9 @@ class FrameChannel {
 // Life: open(), add_channel() for each worker that saves frames, start(); the workers save and flush;
 // write_statistics(); writer().finish(). Only the channels are for other threads than the one that opens.
 //
-// The file has one section, whose first blocks describe the interfaces of a live capture; those of a file are
-// described as they are read. Frames of one channel are in their order; those of several interleave by
-// buffers of up to kBuffer bytes, each 50 ms old at most.
+// The file has one section, whose first blocks describe the interfaces of a live capture; those of a file,
+// and of a capture on all interfaces, are described as their frames come. Frames of one channel are in their
+// order; those of several interleave by buffers of up to kBuffer bytes, each 50 ms old at most.
 class FrameFile {
  public:
   struct Interface {
@@ -76,6 +76,10 @@ class FrameFile {
 
   // The result lives as long as this. REQUIRES: not started.
   FrameChannel& add_channel(SlowSink slow_sink, std::optional<PortSet> only);
+
+  // Describes one more interface, by the next number of Packet::interface. Frames of it that are handed in
+  // after that, in whatever channel, come behind the description. From any thread, one at a time.
+  void add_interface(const std::string& name, LinkType link);
 
   // Writes the head of the file and starts the thread.
   absl::Status start(const SectionInfo& section, std::span<const Interface> interfaces);

@@ -20,6 +20,8 @@
 namespace tapline {
 namespace {
 
+constexpr std::uint16_t kIp6Gre = 823;  // ARPHRD_IP6GRE, which glibc's header does not have
+
 // Netlink, and not /sys or /proc/net: those show the network namespace in which they were mounted, or that of
 // the process's first thread, which need not be this thread's.
 
@@ -167,6 +169,12 @@ absl::StatusOr<Interface> find_interface(std::string_view name) {
   for (const Interface& interface : *interfaces) {
     if (interface.name == name) return interface;
   }
+  if (name == kAnyInterface) {
+    Interface any;
+    any.name = name;
+    any.up = true;
+    return any;
+  }
   // The kernel knows alternative names, which the list does not show.
   if (const int index = static_cast<int>(if_nametoindex(std::string(name).c_str())); index != 0) {
     for (const Interface& interface : *interfaces) {
@@ -191,8 +199,15 @@ absl::StatusOr<Interface> default_route_interface() {
       absl::StrCat("no default route, so no interface to choose; there are: ", names_of(*interfaces)));
 }
 
-std::optional<LinkType> link_type(const Interface& interface) {
-  switch (interface.hardware_type) {
+std::string interface_name(int index) {
+  char name[IF_NAMESIZE];
+  return if_indextoname(static_cast<unsigned>(index), name) != nullptr ? name : "";
+}
+
+// A socket bound to an interface without a header of its own shows frames from the IP header on. GRE to
+// several peers has one, and it is an IP header with GRE behind it.
+std::optional<LinkType> link_type(std::uint16_t hardware_type) {
+  switch (hardware_type) {
     case ARPHRD_ETHER:
     case ARPHRD_LOOPBACK:
       return LinkType::kEthernet;
@@ -202,6 +217,8 @@ std::optional<LinkType> link_type(const Interface& interface) {
     case ARPHRD_TUNNEL6:
     case ARPHRD_SIT:
     case ARPHRD_RAWIP:
+    case ARPHRD_IPGRE:
+    case kIp6Gre:
       return LinkType::kRaw;
     default:
       return std::nullopt;

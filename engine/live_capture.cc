@@ -14,6 +14,7 @@
 #include "engine/clocks.h"
 #include "engine/early_loss.h"
 #include "engine/frame_file.h"
+#include "engine/interface_table.h"
 #include "engine/interfaces.h"
 #include "engine/live_worker.h"
 #include "engine/output.h"
@@ -68,8 +69,21 @@ absl::StatusOr<std::vector<Interface>> chosen_interfaces(const Options& options)
     }
     interfaces.push_back(*std::move(found));
   }
+  if (interfaces.size() > 1 && std::any_of(interfaces.begin(), interfaces.end(), is_any)) {
+    return absl::InvalidArgumentError("'any' is all interfaces: name no other one beside it");
+  }
   return interfaces;
 }
+
+// What a capture on all interfaces finds out about them as it goes.
+struct FoundInterfaces {
+  explicit FoundInterfaces(unsigned workers) {
+    for (unsigned i = 0; i < workers; ++i) of_workers.push_back(std::make_unique<SeenInterfaces>(table));
+  }
+
+  InterfaceTable table;
+  std::vector<std::unique_ptr<SeenInterfaces>> of_workers;
+};
 
 // Root becomes nobody where nothing else is said; others have capabilities at most, and keep their user.
 absl::StatusOr<std::optional<User>> user_to_become(const Options& options) {
@@ -104,16 +118,19 @@ void warn_without_fanout_program(const Options& options, unsigned workers, const
 }
 
 // For each worker a ring of each interface, in the fanout group of that interface, with a filter that nobody
-// can change any more. REQUIRES: the filter is closed, until this has returned.
+// can change any more. `found`: null but for a capture on all interfaces. REQUIRES: the filter is closed,
+// until this has returned.
 absl::StatusOr<std::vector<std::vector<LiveWorker::Source>>> open_rings(
     const Options& options, const std::vector<Interface>& interfaces, unsigned workers,
-    const PortFilter& filter, const Console& console) {
+    const PortFilter& filter, const FoundInterfaces* found, const Console& console) {
   std::vector<std::vector<LiveWorker::Source>> rings(workers);
   warn_without_fanout_program(options, workers, filter, console);
   for (std::size_t slot = 0; slot < interfaces.size(); ++slot) {
     const Interface& interface = interfaces[slot];
     const bool raw_ip = link_type(interface) == LinkType::kRaw;
-    const int program = raw_ip ? filter.raw_ip_program_fd() : filter.program_fd();
+    const int program = is_any(interface) ? filter.any_program_fd()
+                        : raw_ip          ? filter.raw_ip_program_fd()
+                                          : filter.program_fd();
     RingOptions ring_options = options.ring;
     if (ring_options.ring_size == 0) {
       ring_options.ring_size = default_ring_size({.workers = workers,
@@ -124,6 +141,7 @@ absl::StatusOr<std::vector<std::vector<LiveWorker::Source>>> open_rings(
     }
     ring_options.interface_slot = static_cast<std::uint16_t>(slot);
     for (unsigned i = 0; i < workers; ++i) {
+      if (found != nullptr) ring_options.seen = found->of_workers[i].get();
       absl::StatusOr<PacketRing> ring = PacketRing::open(interface, ring_options, program);
       if (!ring.ok()) return as_refusal(ring.status());
       if (ring->size() < ring_options.ring_size / ring_options.block_size * ring_options.block_size) {
@@ -144,8 +162,15 @@ absl::StatusOr<std::vector<std::vector<LiveWorker::Source>>> open_rings(
   return rings;
 }
 
-absl::Status start_frames(FrameFile& frames, const std::vector<Interface>& interfaces) {
+// `found`: null but for a capture on all interfaces, each of which is described when its first frame comes.
+absl::Status start_frames(FrameFile& frames, const std::vector<Interface>& interfaces,
+                          FoundInterfaces* found) {
   std::vector<FrameFile::Interface> described;
+  if (found != nullptr) {
+    found->table.set_listener(
+        [&frames](const InterfaceTable::Entry& entry) { frames.add_interface(entry.name, entry.link); });
+    return frames.start(section_of_this_host(), described);
+  }
   for (const Interface& interface : interfaces) {
     // Other kinds were refused when their rings were opened.
     described.push_back({interface.name, link_type(interface).value_or(LinkType::kEthernet)});
@@ -153,12 +178,22 @@ absl::Status start_frames(FrameFile& frames, const std::vector<Interface>& inter
   return frames.start(section_of_this_host(), described);
 }
 
+// What an interface itself counted since it was as in `before`.
+void add_interface_counters(const std::vector<Interface>& now, const Interface& before,
+                            InterfaceStatistics& statistics) {
+  for (const Interface& interface : now) {
+    if (interface.index != before.index) continue;  // nothing is known of one that went away
+    statistics.received = interface.received - before.received;
+    statistics.missed = interface.missed - before.missed;
+  }
+}
+
 // Of each interface, over the rings of all workers. `interfaces` are as they were at `start`. REQUIRES: the
 // workers have ended.
 std::vector<InterfaceStatistics> statistics_of(const std::vector<std::unique_ptr<LiveWorker>>& workers,
                                                const std::vector<Interface>& interfaces, std::int64_t start) {
   const std::int64_t end = wall_now();
-  const absl::StatusOr<std::vector<Interface>> now = list_interfaces();
+  const std::vector<Interface> now = list_interfaces().value_or(std::vector<Interface>());
   std::vector<InterfaceStatistics> all;
   for (std::size_t i = 0; i < interfaces.size(); ++i) {
     InterfaceStatistics& statistics = all.emplace_back();
@@ -169,11 +204,24 @@ std::vector<InterfaceStatistics> statistics_of(const std::vector<std::unique_ptr
       *statistics.accepted += worker->statistics_of(i).packets;
       *statistics.dropped += worker->statistics_of(i).drops;
     }
-    if (!now.ok()) continue;
-    for (const Interface& interface : *now) {
-      if (interface.index != interfaces[i].index) continue;  // nothing is known of one that went away
-      statistics.received = interface.received - interfaces[i].received;
-      statistics.missed = interface.missed - interfaces[i].missed;
+    add_interface_counters(now, interfaces[i], statistics);
+  }
+  return all;
+}
+
+// Of a capture on all interfaces. How many frames of each were dropped, the kernel does not say. `before`:
+// those that were there at `start`.
+std::vector<InterfaceStatistics> statistics_of(const InterfaceTable& table,
+                                               const std::vector<Interface>& before, std::int64_t start) {
+  const std::int64_t end = wall_now();
+  const std::vector<Interface> now = list_interfaces().value_or(std::vector<Interface>());
+  std::vector<InterfaceStatistics> all;
+  for (const InterfaceTable::Entry& entry : table.entries()) {
+    InterfaceStatistics& statistics = all.emplace_back();
+    statistics.start = start;
+    statistics.end = end;
+    for (const Interface& interface : before) {
+      if (interface.index == entry.index) add_interface_counters(now, interface, statistics);
     }
   }
   return all;
@@ -208,12 +256,16 @@ absl::Status run_live(const Options& options, Signals& signals, const Console& c
   absl::StatusOr<PortFilter> filter = PortFilter::load();
   if (!filter.ok()) return filter.status();
   filter->set_ports(options.ports.words);
-  auto rings = open_rings(options, *interfaces, workers, *filter, console);
+  std::unique_ptr<FoundInterfaces> found;
+  if (is_any(interfaces->front())) found = std::make_unique<FoundInterfaces>(workers);
+  auto rings = open_rings(options, *interfaces, workers, *filter, found.get(), console);
   if (!rings.ok()) return rings.status();
   // After all else that can fail: a file of an earlier run is not emptied for nothing.
   absl::StatusOr<std::unique_ptr<FrameFile>> frames = FrameFile::open(options, output->writer());
   if (!frames.ok()) return frames.status();
-  LiveCounters counters{options.ring.hardware_time, *filter, EarlyLoss(open_softnet_stat(), *interfaces)};
+  absl::StatusOr<std::vector<Interface>> counted = found != nullptr ? list_interfaces() : interfaces;
+  if (!counted.ok()) return counted.status();
+  LiveCounters counters{options.ring.hardware_time, *filter, EarlyLoss(open_softnet_stat(), *counted)};
   if (absl::Status status = drop_privileges(*user); !status.ok()) return status;
 
   FlowOptions flow_options = flow_options_of(options);
@@ -231,16 +283,18 @@ absl::Status run_live(const Options& options, Signals& signals, const Console& c
     worker_options.filter = &*filter;
     worker_options.hardware_time = options.ring.hardware_time;
     worker_options.block_timeout = std::int64_t{options.ring.block_timeout_ms} * 1'000'000;
+    const std::vector<std::string>* const names_of_worker =
+        found != nullptr ? &found->of_workers[i]->names() : &names;
     FrameChannel* const frame_channel =
         *frames != nullptr ? &(*frames)->add_channel(SlowSink::kDrop, std::nullopt) : nullptr;
     live_workers.push_back(std::make_unique<LiveWorker>(worker_options, std::move((*rings)[i]), flow_options,
-                                                        output->add_channel(&names), frame_channel, **control,
-                                                        console));
+                                                        output->add_channel(names_of_worker), frame_channel,
+                                                        **control, console));
     stats.add_worker(live_workers.back()->worker());
   }
   if (absl::Status status = output->writer().start(); !status.ok()) return status;
   if (*frames != nullptr) {
-    if (absl::Status status = start_frames(**frames, *interfaces); !status.ok()) return status;
+    if (absl::Status status = start_frames(**frames, *interfaces, found.get()); !status.ok()) return status;
   }
   const SupervisorOptions supervision{workers, options.duration, stats_interval_of(options),
                                       /*ends_with_frame_reader=*/true};
@@ -254,7 +308,10 @@ absl::Status run_live(const Options& options, Signals& signals, const Console& c
   supervisor.wait_for_workers();
   threads.join();
   stats.end();
-  if (*frames != nullptr) (*frames)->set_statistics(statistics_of(live_workers, *interfaces, start));
+  if (*frames != nullptr) {
+    (*frames)->set_statistics(found != nullptr ? statistics_of(found->table, *counted, start)
+                                               : statistics_of(live_workers, *interfaces, start));
+  }
   const absl::Status status = supervisor.finish();
   console.say(closing_summary(stats.totals()));
   return status;

@@ -35,7 +35,10 @@ constexpr std::string_view kRest = "And";
 
 constexpr std::array kValueOptions = {
     ValueOption{{"-i,--interface", "IFACE", kInput,
-                 "capture here; may be given several times\n(default: the default route's interface)"},
+                 "capture here; may be given several times; any: all interfaces,\n"
+                 "new ones, too, without promiscuous mode; what passes several\n"
+                 "is taken on each, but for --dedup\n"
+                 "(default: the default route's interface)"},
                 add_interface,
                 true},
     ValueOption{{"-r,--read", "FILE", kInput, "read a capture file instead ('-': standard input)"}, set_read},

@@ -63,7 +63,7 @@ absl::Status bind_to(const Fd& socket, const Interface& interface) {
   if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return error_at(interface.name, "cannot bind a packet socket");
   }
-  if (interface.loopback) return absl::OkStatus();
+  if (interface.loopback || is_any(interface)) return absl::OkStatus();
   packet_mreq membership{};
   membership.mr_ifindex = interface.index;
   membership.mr_type = PACKET_MR_PROMISC;
@@ -98,7 +98,7 @@ absl::StatusOr<tpacket_req3> fit_ring(const RingOptions& options,
 absl::StatusOr<PacketRing> PacketRing::open(const Interface& interface, const RingOptions& options,
                                             int filter_program) {
   if (absl::Status status = check(options); !status.ok()) return status;
-  if (!link_type(interface)) {
+  if (!is_any(interface) && !link_type(interface)) {
     return absl::InvalidArgumentError(
         absl::StrCat(interface.name, " is neither an Ethernet nor an IP interface"));
   }
@@ -141,7 +141,7 @@ PacketRing::PacketRing(const Interface& interface, const RingOptions& options, F
     : interface_name_(interface.name),
       interface_index_(interface.index),
       loopback_(interface.loopback),
-      source_{link_type(interface).value_or(LinkType::kEthernet), options.interface_slot},
+      source_{link_type(interface).value_or(LinkType::kEthernet), options.interface_slot, options.seen},
       block_size_(options.block_size),
       socket_(std::move(socket)),
       memory_(std::move(memory)) {}

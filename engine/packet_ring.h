@@ -45,6 +45,8 @@ struct RingOptions {
   bool hardware_time = false;
   // Becomes Packet::interface.
   std::uint16_t interface_slot = 0;
+  // For a ring on kAnyInterface, in place of interface_slot: numbers the interfaces. Must outlive the ring.
+  SeenInterfaces* seen = nullptr;
 };
 
 // The rings that share an interface's flows among them, by the order in which they join: where the workers
@@ -76,8 +78,9 @@ struct RingStatistics {
 class PacketRing {
  public:
   // Sets up socket, ring and filter, and binds to the interface, which is put into promiscuous mode (but for
-  // loopback) as long as the ring lives. `filter_program` is a loaded BPF socket filter, which may be closed
-  // afterwards. When memory for the ring is short, a smaller one is taken: see size().
+  // loopback, and where it stands for all interfaces) as long as the ring lives. `filter_program` is a loaded
+  // BPF socket filter, which may be closed afterwards. When memory for the ring is short, a smaller one is
+  // taken: see size().
   //
   // kPermissionDenied: CAP_NET_RAW is missing (or CAP_NET_ADMIN, for hardware time). kInvalidArgument:
   // options, or a kind of interface that is not read, or that has no hardware time where that is asked for.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/hardware_time.h"
+#include "engine/interface_table.h"
 #include "engine/ring_size.h"
 #include "tests/engine/network_stage.h"
 
@@ -161,6 +162,35 @@ TEST_F(InterfacesTest, AreFoundByAlternativeName) {
   EXPECT_EQ(found->name, "va");
 }
 
+TEST_F(InterfacesTest, AnyStandsForAll) {
+  const auto any = find_interface("any");
+  ASSERT_TRUE(any.ok()) << any.status();
+  EXPECT_TRUE(is_any(*any));
+  EXPECT_EQ(any->name, "any");
+  EXPECT_FALSE(is_any(find_interface("lo").value()));
+  EXPECT_EQ(interface_name(1), "lo");
+  EXPECT_EQ(interface_name(4242), "");
+}
+
+TEST_F(InterfacesTest, AreNumberedAsTheyCome) {
+  network_.add_veth("va", "vb");
+  const int va = find_interface("va")->index, vb = find_interface("vb")->index;
+  InterfaceTable table;
+  std::vector<std::string> told;
+  table.set_listener([&](const InterfaceTable::Entry& entry) { told.push_back(entry.name); });
+  SeenInterfaces one(table), other(table);
+  EXPECT_EQ(one.find(vb, ARPHRD_ETHER).number, 0);
+  EXPECT_EQ(other.find(1, ARPHRD_LOOPBACK).number, 1);
+  EXPECT_EQ(other.find(vb, ARPHRD_ETHER).number, 0);
+  EXPECT_EQ(one.find(va, ARPHRD_PPP).number, 2);
+  EXPECT_EQ(one.find(va, ARPHRD_PPP).link, LinkType::kRaw);
+  EXPECT_EQ(one.find(4242, ARPHRD_ETHER).number, 3) << "gone before we asked for its name";
+  EXPECT_EQ(one.find(vb, ARPHRD_ETHER).number, 0);
+  EXPECT_EQ(told, (std::vector<std::string>{"vb", "lo", "va", ""}));
+  EXPECT_EQ(one.names(), told);
+  EXPECT_EQ(other.names(), (std::vector<std::string>{"vb", "lo"})) << "of what it has asked for, all";
+}
+
 TEST_F(InterfacesTest, WithoutDefaultRouteTheListIsTold) {
   network_.add_veth("va", "vb");
   network_.ip("addr add 10.1.0.1/24 dev va");
@@ -210,6 +240,8 @@ TEST(LinkTypeOf, FollowsTheHardwareType) {
   interface.hardware_type = ARPHRD_LOOPBACK;
   EXPECT_EQ(link_type(interface), LinkType::kEthernet);
   interface.hardware_type = ARPHRD_NONE;
+  EXPECT_EQ(link_type(interface), LinkType::kRaw);
+  interface.hardware_type = ARPHRD_IPGRE;
   EXPECT_EQ(link_type(interface), LinkType::kRaw);
   interface.hardware_type = ARPHRD_IEEE80211_RADIOTAP;
   EXPECT_EQ(link_type(interface), std::nullopt);

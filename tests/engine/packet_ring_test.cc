@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/if_tun.h>
+#include <net/if_arp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 
@@ -435,6 +436,74 @@ TEST_F(PacketRingTest, BothDirectionsReachTheSameRingWithoutLinkHeader) {
     EXPECT_EQ(rings[row.wanted->v6].size(), 1u) << row.name;
   }
   EXPECT_EQ(rings.size(), 2u);
+}
+
+// The kinds of which this machine may have no module: a tun interface looks like each of them to a socket.
+TEST_F(PacketRingTest, EveryKindOfInterfaceWithoutLinkHeaderIsRead) {
+  const Fd tun = open_tun("tun7");
+  const Bytes packet = ipv4({}, tcp(40000, 80, 9));
+  for (const int kind : {ARPHRD_NONE, ARPHRD_PPP, ARPHRD_TUNNEL, ARPHRD_TUNNEL6, ARPHRD_SIT, ARPHRD_IPGRE,
+                         823 /* ARPHRD_IP6GRE */, 519 /* ARPHRD_RAWIP */}) {
+    network_.ip("link set tun7 down");
+    ASSERT_EQ(ioctl(tun.get(), TUNSETLINK, kind), 0) << kind;
+    network_.ip("link set tun7 up");
+    for (const std::string interface : {"tun7", "any"}) {
+      rings_.clear();
+      seen_.clear();
+      filter_->set_open(false);
+      open_rings(interface, 1);
+      ASSERT_EQ(write(tun.get(), packet.data(), packet.size()), static_cast<ssize_t>(packet.size()));
+      ASSERT_TRUE(Injector("tun7").try_send(packet, kIpv4)) << kind;
+      read_frames(2);
+      ASSERT_EQ(seen_.size(), 2u) << kind;
+      for (const Seen& seen : seen_) {
+        EXPECT_EQ(seen.bytes, packet) << kind;
+        EXPECT_EQ(seen.packet.link, LinkType::kRaw) << kind << " on " << interface;
+      }
+    }
+  }
+}
+
+TEST_F(PacketRingTest, AllInterfacesAreReadAtOnce) {
+  network_.add_veth("va", "vb");
+  const Fd tun = open_tun("tun7");
+  open_rings("any", 1);
+  network_.add_veth("vc", "vd");  // a new one
+  Injector("lo").send(to_server(40000, 1));
+  Injector("va").send(to_server(40000, 2));
+  Injector("vd").send(to_server(40000, 3));
+  const Bytes packet = ipv4({}, tcp(40000, 80, 4));
+  ASSERT_EQ(write(tun.get(), packet.data(), packet.size()), static_cast<ssize_t>(packet.size()));
+  read_frames(6);
+  ASSERT_EQ(seen_.size(), 6u);
+  std::multiset<std::string> told;
+  for (const Seen& seen : seen_) {
+    const std::string& name = found_[0]->names().at(seen.packet.interface);
+    const bool raw = seen.packet.link == LinkType::kRaw;
+    EXPECT_EQ(raw, name == "tun7");
+    told.insert(name + " " + (raw ? "raw" : std::to_string(seen.sequence())));
+  }
+  // A packet on a veth pair is seen as it goes out of one end, and as it comes in at the other.
+  EXPECT_THAT(told, ::testing::ElementsAre("lo 1", "tun7 raw", "va 2", "vb 2", "vc 3", "vd 3"));
+  std::vector<std::string> names;
+  for (const InterfaceTable::Entry& entry : table_.entries()) names.push_back(entry.name);
+  EXPECT_EQ(names, found_[0]->names());
+}
+
+TEST_F(EncapsulatedTest, ConnectionsReachOneRingOnAllInterfaces) {
+  network_.add_veth("va", "vb");
+  open_rings("any", kRings, kTinyRing);
+  const Injector wire("vb");
+  std::map<bool, std::set<std::size_t>> rings;
+  for (const test::EncapsulationCase& row : test::encapsulation_cases()) {
+    if (row.link != LinkType::kEthernet || !row.wanted || row.wanted->server_port != 80) continue;
+    const std::size_t before = seen_.size();
+    wire.send(row.to_server);
+    wire.send(row.to_client);
+    read_frames(before + 4);  // each on vb and on va
+    for (std::size_t i = before; i < seen_.size(); ++i) rings[row.wanted->v6].insert(seen_[i].ring);
+    ASSERT_EQ(rings[row.wanted->v6].size(), 1u) << row.name;
+  }
 }
 
 TEST_F(PacketRingTest, LockedFilterCannotBeReplaced) {

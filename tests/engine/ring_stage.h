@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "bpf/port_filter.h"
+#include "engine/interface_table.h"
 #include "engine/packet_ring.h"
 #include "flows/port_set.h"
 #include "tests/engine/network_stage.h"
@@ -63,10 +65,15 @@ class RingStage : public ::testing::Test {
     const auto found = find_interface(interface);
     ASSERT_TRUE(found.ok()) << found.status();
     const std::size_t first = rings_.size();
-    const int program =
-        link_type(*found) == LinkType::kRaw ? filter_->raw_ip_program_fd() : filter_->program_fd();
+    const int program = is_any(*found)                        ? filter_->any_program_fd()
+                        : link_type(*found) == LinkType::kRaw ? filter_->raw_ip_program_fd()
+                                                              : filter_->program_fd();
     for (std::size_t i = 0; i < count; ++i) {
-      auto ring = PacketRing::open(*found, options, program);
+      RingOptions ring_options = options;
+      if (is_any(*found)) {
+        ring_options.seen = found_.emplace_back(std::make_unique<SeenInterfaces>(table_)).get();
+      }
+      auto ring = PacketRing::open(*found, ring_options, program);
       ASSERT_TRUE(ring.ok()) << ring.status();
       rings_.push_back(*std::move(ring));
     }
@@ -128,6 +135,8 @@ class RingStage : public ::testing::Test {
   bool by_hash_ = false;  // let the kernel's hash choose the ring, not the program
   NetworkNamespace network_;
   std::optional<PortFilter> filter_;
+  InterfaceTable table_;  // of rings on all interfaces, as the next
+  std::vector<std::unique_ptr<SeenInterfaces>> found_;
   std::vector<PacketRing> rings_;
   std::vector<Seen> seen_;
 };
