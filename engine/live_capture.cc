@@ -117,6 +117,19 @@ void warn_without_fanout_program(const Options& options, unsigned workers, const
       "tunnels or fragments may be told in parts");
 }
 
+// A kernel that is too old to leave bodies out is no reason not to capture.
+absl::StatusOr<PortFilter> load_filter(const Options& options, const Console& console) {
+  if (!elides_bodies(options)) return PortFilter::load();
+  absl::StatusOr<PortFilter> filter = PortFilter::load_eliding();
+  if (filter.ok()) return filter;
+  absl::StatusOr<PortFilter> whole = PortFilter::load();
+  if (whole.ok()) {
+    console.say("warning: message bodies are captured whole, as this kernel cannot leave them out: " +
+                std::string(filter.status().message()));
+  }
+  return whole;
+}
+
 // For each worker a ring of each interface, in the fanout group of that interface, with a filter that nobody
 // can change any more. `found`: null but for a capture on all interfaces. REQUIRES: the filter is closed,
 // until this has returned.
@@ -253,7 +266,7 @@ absl::Status run_live(const Options& options, Signals& signals, const Console& c
 
   const std::vector<int> cores = usable_cores();
   const unsigned workers = options.workers.value_or(std::max(1u, static_cast<unsigned>(cores.size())));
-  absl::StatusOr<PortFilter> filter = PortFilter::load();
+  absl::StatusOr<PortFilter> filter = load_filter(options, console);
   if (!filter.ok()) return filter.status();
   filter->set_ports(options.ports.words);
   std::unique_ptr<FoundInterfaces> found;
@@ -265,7 +278,10 @@ absl::Status run_live(const Options& options, Signals& signals, const Console& c
   if (!frames.ok()) return frames.status();
   absl::StatusOr<std::vector<Interface>> counted = found != nullptr ? list_interfaces() : interfaces;
   if (!counted.ok()) return counted.status();
-  LiveCounters counters{options.ring.hardware_time, *filter, EarlyLoss(open_softnet_stat(), *counted)};
+  const bool could_elide =
+      filter->elision() == nullptr && options.elide_bodies == false && rules_out_elision(options).empty();
+  LiveCounters counters{options.ring.hardware_time, *filter, EarlyLoss(open_softnet_stat(), *counted),
+                        could_elide};
   if (absl::Status status = drop_privileges(*user); !status.ok()) return status;
 
   FlowOptions flow_options = flow_options_of(options);
@@ -278,7 +294,7 @@ absl::Status run_live(const Options& options, Signals& signals, const Console& c
   for (unsigned i = 0; i < workers; ++i) {
     LiveWorkerOptions worker_options;
     if (!cores.empty()) worker_options.core = cores[i % cores.size()];
-    worker_options.number_frames = workers == 1;
+    worker_options.number_frames = workers == 1 && filter->elision() == nullptr;
     worker_options.reports = i == 0;
     worker_options.filter = &*filter;
     worker_options.hardware_time = options.ring.hardware_time;

@@ -29,7 +29,10 @@ LiveWorker::LiveWorker(LiveWorkerOptions options, std::vector<Source> sources,
     : options_(options),
       control_(control),
       console_(console),
-      worker_(flow_options, std::move(channel), frames) {
+      elision_(options_.filter->elision() == nullptr
+                   ? std::nullopt
+                   : std::optional<KernelElision>(*options_.filter->elision())),
+      worker_(flow_options, std::move(channel), frames, elision_ ? &*elision_ : nullptr) {
   for (Source& source : sources) {
     fds_.push_back({.fd = source.ring.fd(), .events = POLLIN | POLLERR, .revents = 0});
     inputs_.push_back({.source = std::move(source), .lost_since = std::nullopt});
@@ -67,6 +70,7 @@ absl::Status LiveWorker::capture() {
     const std::int64_t now = monotonic_now();
     if (now >= statistics_due_) {
       read_statistics();
+      take_elided();
       statistics_due_ = now + kStatisticsRound;
     }
     worker_.tick(now);
@@ -176,6 +180,13 @@ void LiveWorker::look_at(Input& input, pollfd& fd) {
   input.lost_since = frame_clock().value_or(0);
   if (options_.reports) console_.say("warning: " + std::string(status.message()));
   lost_ = std::move(status);
+}
+
+// A body may go on for long without a frame.
+void LiveWorker::take_elided() {
+  if (!elision_) return;
+  elision_->look_at_clocks();
+  worker_.take_elided();
 }
 
 void LiveWorker::read_statistics() {

@@ -13,6 +13,7 @@
 #include "bpf/port_filter.h"
 #include "engine/block.h"
 #include "engine/console.h"
+#include "engine/kernel_elision.h"
 #include "engine/packet_ring.h"
 #include "engine/run_control.h"
 #include "engine/worker.h"
@@ -67,12 +68,14 @@ class LiveWorker {
   void wait(std::int64_t nanos);
   void look_at(Input& input, pollfd& fd);
   void read_statistics();
+  void take_elided();
 
   const LiveWorkerOptions options_;
   RunControl& control_;
   const Console& console_;
   std::vector<Input> inputs_;
   std::vector<pollfd> fds_;  // one for each input, and last the stop event
+  std::optional<KernelElision> elision_;
   Worker worker_;
   std::uint64_t frames_ = 0;
   std::optional<FrameTime> latest_;   // with hardware time: of a frame, and when it was taken in

@@ -217,11 +217,18 @@ absl::Status set_timeout(const std::string& value, std::int64_t& out) {
   return absl::OkStatus();
 }
 
-absl::Status set_elide_bodies(const std::string& value, Options&) {
-  if (value == "off") return absl::OkStatus();
-  if (value == "on")
-    return wrong("this build captures message bodies whole and cannot leave them out; use 'off'");
-  return wrong("'" + value + "' is neither 'on' nor 'off'");
+absl::Status set_elide_bodies(const std::string& value, Options& options) {
+  if (value != "on" && value != "off") return wrong("'" + value + "' is neither 'on' nor 'off'");
+  options.elide_bodies = value == "on";
+  return absl::OkStatus();
+}
+
+// To arm a range costs less than a frame, but what is in the ring by then still comes.
+absl::Status set_elide_above(const std::string& value, Options& options) {
+  std::uint64_t size = 0;
+  absl::Status status = set_size(value, 4u << 10, 1u << 30, size);
+  if (status.ok()) options.elide_above = static_cast<std::uint32_t>(size);
+  return status;
 }
 
 absl::Status set_user(const std::string& value, Options& options) {

@@ -34,6 +34,7 @@ absl::Status set_reassembly_memory(const std::string& value, Options& options);
 absl::Status set_max_head(const std::string& value, Options& options);
 absl::Status set_attempts(const std::string& value, Options& options);
 absl::Status set_elide_bodies(const std::string& value, Options& options);
+absl::Status set_elide_above(const std::string& value, Options& options);
 absl::Status set_user(const std::string& value, Options& options);
 absl::Status set_stats_interval(const std::string& value, Options& options);
 

@@ -129,9 +129,15 @@ constexpr std::array kValueOptions = {
                 set_reassembly_memory},
     ValueOption{{"--max-head", "SIZE", kResources, "the longest message head that is read (default: 64KiB)"},
                 set_max_head},
-    ValueOption{
-        {"--elide-bodies", "on|off", kResources, "leave message bodies in the kernel; this build: off only"},
-        set_elide_bodies},
+    ValueOption{{"--elide-bodies", "on|off", kResources,
+                 "leave in the kernel what nobody reads of message bodies: it is\n"
+                 "counted and not copied; see tcp.SIDE.elided in records\n"
+                 "(default: on live; off with -w, --records packet, --dedup and\n"
+                 "--timestamps hardware)"},
+                set_elide_bodies},
+    ValueOption{{"--elide-above", "SIZE", kResources,
+                 "so much of a body must be left for that to begin (default: 64KiB)"},
+                set_elide_above},
     ValueOption{{"--user", "NAME", kResources,
                  "become this user once everything is open\n(default: nobody, when started as root live)"},
                 set_user},
@@ -186,6 +192,14 @@ absl::Status check_together(Options& options) {
   if (!options.redact && !options.redact_query.empty()) {
     return wrong("--no-redact and --redact-query exclude each other: show everything, or hide some");
   }
+  if (options.elide_bodies.value_or(false) && options.read) {
+    return wrong("--elide-bodies on is for live capture; a file has its bodies already");
+  }
+  if (const std::string_view other = rules_out_elision(options);
+      options.elide_bodies.value_or(false) && !other.empty()) {
+    return wrong("--elide-bodies on and " + std::string(other) +
+                 " exclude each other: that needs every frame");
+  }
   if (options.quiet && options.verbose) return wrong("-q and -v exclude each other");
   if (options.ring.ring_size != 0 && options.ring.block_size > options.ring.ring_size / 2) {
     return wrong("--ring-size: a ring of " + format_size(options.ring.ring_size) +
@@ -204,6 +218,15 @@ absl::Status refuse_leftover(const std::string& leftover) {
 }
 
 }  // namespace
+
+std::string_view rules_out_elision(const Options& options) {
+  if (options.write) return "--write";
+  if (options.records.has(RecordKind::kPacket)) return "--records packet";
+  if (options.dedup > 0) return "--dedup";
+  // What is left in the kernel has the kernel's time.
+  if (options.ring.hardware_time) return "--timestamps hardware";
+  return {};
+}
 
 absl::StatusOr<CommandLine> parse_command_line(int argc, const char* const* argv) {
   // CLI11 takes the line apart; what the parts mean, and what is said about them, is ours.

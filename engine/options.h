@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -42,6 +43,8 @@ struct Options {
   std::uint32_t max_flows = FlowOptions{}.max_flows;                // these three: each worker
   std::size_t reassembly_memory = FlowOptions{}.reassembly_memory;  // bytes
   std::uint32_t max_head = FlowOptions{}.max_head;                  // bytes
+  std::optional<bool> elide_bodies;
+  std::uint32_t elide_above = FlowOptions{}.elide_above;  // bytes
   bool all_attempts = false;
   bool ignore_encapsulation = false;
   std::int64_t dedup = 0;                                        // ns; 0: off
@@ -54,6 +57,10 @@ struct Options {
   bool quiet = false;
   bool verbose = false;
 };
+
+// The option among these that needs every frame, so that message bodies cannot stay in the kernel; empty:
+// none.
+std::string_view rules_out_elision(const Options& options);
 
 struct CommandLine {
   Options options;

@@ -13,6 +13,7 @@ FlowOptions flow_options_of(const Options& options) {
   flow_options.max_flows = options.max_flows;
   flow_options.reassembly_memory = options.reassembly_memory;
   flow_options.max_head = options.max_head;
+  flow_options.elide_above = options.elide_above;
   flow_options.all_attempts = options.all_attempts;
   flow_options.ignore_encapsulation = options.ignore_encapsulation;
   flow_options.dedup_window = options.dedup;
@@ -23,6 +24,10 @@ FlowOptions flow_options_of(const Options& options) {
   flow_options.tell_requests = options.records.has(RecordKind::kRequest);
   flow_options.tell_packets = options.records.has(RecordKind::kPacket);
   return flow_options;
+}
+
+bool elides_bodies(const Options& options) {
+  return options.elide_bodies.value_or(rules_out_elision(options).empty());
 }
 
 std::optional<std::int64_t> stats_interval_of(const Options& options) {

@@ -14,6 +14,9 @@ namespace tapline {
 
 FlowOptions flow_options_of(const Options& options);
 
+// Whether a live run is to leave message bodies in the kernel.
+bool elides_bodies(const Options& options);
+
 // How often stats records are due, if they were asked for: by name, or by an interval.
 std::optional<std::int64_t> stats_interval_of(const Options& options);
 

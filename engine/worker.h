@@ -24,8 +24,9 @@ struct WorkerFigures {
 class Worker {
  public:
   // Reserves all of its memory. `frames`: where to save what is processed, or null; it must outlive the
-  // worker.
-  Worker(const FlowOptions& options, OutputChannel channel, FrameChannel* frames);
+  // worker. `elision`: what leaves bodies out of the frames, or null; likewise.
+  Worker(const FlowOptions& options, OutputChannel channel, FrameChannel* frames,
+         BodyElision* elision = nullptr);
 
   void process(std::span<const Packet> packets) {
     if (packets.empty()) return;
@@ -36,6 +37,7 @@ class Worker {
     processor_.process(packets);
   }
   void advance(std::int64_t time_ns) { processor_.advance(time_ns); }
+  void take_elided() { processor_.take_elided(); }
   void set_ring_statistics(const RingStatistics& rings, std::uint64_t software_times) {
     figures_.rings = rings;
     figures_.software_times = software_times;

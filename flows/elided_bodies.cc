@@ -166,10 +166,12 @@ void HttpConversation::keep_armed(FlowContext& context, Connection& connection, 
                                   const TcpSegment& segment) {
   const Half& half = halves_[sender];
   const ElidedRun run = context.elision->read(*place_, sender);
+  const bool closing =
+      connection.fin_seen() || connection.ended;  // the filter may not have seen it: fragments
   const bool body_over = half.stream.body_ahead() == 0 || seq_distance(position(half), half.armed.end) >= 0;
   const bool run_over = run.over && half.armed.all_taken(run) &&
                         ends_run(segment, connection.sides[sender], sender, run, half.armed.end);
-  if (body_over || run_over) return disarm(context, connection, sender);
+  if (body_over || run_over || closing) return disarm(context, connection, sender);
   context.elision->set_ack_sequence(*place_, sender, connection.sides[1 - sender].next_seq);
 }
 

@@ -58,6 +58,18 @@ def without_what_one_reader_knows(record):
     return record
 
 
+def without_what_elision_gives_up(record):
+    """What the contract's row `elided` names."""
+    record = copy.deepcopy(record)
+    for side in ("source", "destination"):
+        figures = dig(record, "tcp." + side) or {}
+        for name in ("retransmits", "out_of_order", "duplicate_acks", "zero_windows", "rtt", "elided"):
+            figures.pop(name, None)
+    if dig(record, "tcp.history"):
+        record["tcp"]["history"] = "".join(c for c in record["tcp"]["history"] if c not in "twgTWG")
+    return record
+
+
 class Recording:
     """Runs from construction to finish(); then `live` and `file` are the records, which were found alike."""
 
@@ -92,8 +104,10 @@ class Recording:
         for key in live:
             assert len(live[key]) == len(file[key]), (key, live[key], file[key])
             for one, other in zip(live[key], file[key]):
-                assert_alike(without_what_one_reader_knows(one), without_what_one_reader_knows(other),
-                             where="%s %s" % (key, dig(one, "event.action")))
+                one, other = without_what_one_reader_knows(one), without_what_one_reader_knows(other)
+                if dig(one, "tcp.source.elided") or dig(one, "tcp.destination.elided"):
+                    one, other = without_what_elision_gives_up(one), without_what_elision_gives_up(other)
+                assert_alike(one, other, where="%s %s" % (key, dig(one, "event.action")))
         self.check_times()
         self.check_with_tshark()
         return self

@@ -52,6 +52,8 @@ TEST(Options, DefaultsAreThoseOfTheContract) {
   EXPECT_EQ(options.ring.ring_size, 0u) << "by link, workers and memory";
   EXPECT_EQ(options.ring.block_size, 1u << 20);
   EXPECT_EQ(options.max_head, 64u << 10);
+  EXPECT_EQ(options.elide_above, 64u << 10);
+  EXPECT_FALSE(options.elide_bodies);
   EXPECT_FALSE(options.all_attempts);
   EXPECT_EQ(options.attempt_timeout, 30 * kSecond);
   EXPECT_EQ(options.idle_timeout, 3600 * kSecond);
@@ -81,7 +83,8 @@ TEST(Options, EveryOptionIsUnderstood) {
                                  "10ms",        "--max-flows",
                                  "1000",        "--reassembly-memory",
                                  "8MiB",        "--max-head",
-                                 "16KiB",       "--elide-bodies",
+                                 "16KiB",       "--elide-above",
+                                 "1MiB",        "--elide-bodies",
                                  "off",         "--user",
                                  "daemon",      "--stats-interval",
                                  "5s",          "--attempts",
@@ -116,6 +119,8 @@ TEST(Options, EveryOptionIsUnderstood) {
   EXPECT_EQ(live.max_flows, 1000u);
   EXPECT_EQ(live.reassembly_memory, 8u << 20);
   EXPECT_EQ(live.max_head, 16u << 10);
+  EXPECT_EQ(live.elide_above, 1u << 20);
+  EXPECT_EQ(live.elide_bodies, false);
   EXPECT_EQ(live.user, "daemon");
   EXPECT_EQ(live.stats_interval, 5'000'000'000);
   EXPECT_TRUE(live.all_attempts);
@@ -191,7 +196,11 @@ TEST(Options, MessagesNameTheOptionAndWhatIsWrong) {
       {{"--half-closed-timeout", "soon"}, "soon"},
       {{"--close-linger", "1us"}, "from 1ms to 7d"},
       {{"--max-head", "1GiB"}, "out of bounds"},
-      {{"--elide-bodies", "on"}, "use 'off'"},
+      {{"--elide-bodies", "on", "-w", "f"}, "--elide-bodies on and --write exclude each other"},
+      {{"--elide-bodies", "on", "--records", "packet"}, "--elide-bodies on and --records packet exclude"},
+      {{"--elide-bodies", "on", "--dedup", "1ms"}, "--elide-bodies on and --dedup exclude"},
+      {{"--elide-bodies", "on", "-r", "f"}, "for live capture"},
+      {{"--elide-above", "1KiB"}, "out of bounds"},
       {{"--elide-bodies", "maybe"}, "neither 'on' nor 'off'"},
       {{"--redact-key", ""}, "needs a name"},
       {{"--redact-key", "k", "--no-redact"}, "--no-redact and --redact-key exclude each other"},
