@@ -7,8 +7,8 @@
 namespace tapline {
 namespace {
 
-// LINKTYPE_USER0: says nothing to whoever reads it, and a saved frame must have some. The filter accepts next to
-// nothing of such interfaces.
+// LINKTYPE_USER0: says nothing to whoever reads it, and a saved frame must have some. The filter accepts next
+// to nothing of such interfaces.
 constexpr LinkType kUnknownLink{147};
 
 }  // namespace
@@ -24,7 +24,8 @@ std::uint16_t InterfaceTable::find(int index, std::uint16_t hardware_type, std::
     if (on_new_) on_new_(entry);
     found = entries_.insert(entries_.end(), std::move(entry));
   }
-  entries.insert(entries.end(), entries_.begin() + static_cast<std::ptrdiff_t>(entries.size()), entries_.end());
+  entries.insert(entries.end(), entries_.begin() + static_cast<std::ptrdiff_t>(entries.size()),
+                 entries_.end());
   return static_cast<std::uint16_t>(found - entries_.begin());
 }
 
