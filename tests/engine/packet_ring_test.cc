@@ -226,6 +226,24 @@ TEST_F(EncapsulatedTest, TheRingIsTheSameOnEachInterface) {
   EXPECT_GT(used.size(), 3u);
 }
 
+// The kernel takes all members out of the group as the interface goes down, and puts them in again.
+TEST_F(EncapsulatedTest, TheRingIsTheSameWhenTheInterfaceComesBack) {
+  network_.add_veth("va", "vb");
+  open_rings("va", kRings, kTinyRing);
+  const Injector wire("vb");
+  std::map<std::uint16_t, std::set<std::size_t>> rings;
+  for (int round = 0; round < 2; ++round) {
+    for (std::uint16_t port = 40000; port < 40020; ++port) {
+      rings[port].merge(rings_of(wire, {to_server(port, 1)}));
+      EXPECT_EQ(rings[port].size(), 1u) << "port " << port << " in round " << round;
+    }
+    if (round != 0) continue;
+    network_.ip("link set va down");
+    network_.ip("link set va up");
+    stage::wait_for_wire("vb", "va");
+  }
+}
+
 // Both directions of 64 connections, each frame with a number of its own, until told to stop.
 class Load {
  public:
