@@ -1,5 +1,5 @@
-// The filter and the fanout program against flows/decode.h, over every frame of the conformance corpus: what one
-// finds, the other keeps, and all of a connection has one worker.
+// The filter and the fanout program against flows/decode.h, over every frame of the conformance corpus: what
+// one finds, the other keeps, and all of a connection has one worker.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -96,8 +96,8 @@ TEST_F(CorpusTest, KernelAndDecoderFindTheSame) {
     read(capture);
     if (HasFatalFailure()) return;
   }
-  std::printf("%zu captures: %lu frames kept, %lu refused, %lu may be either; %lu connections\n", captures.size(),
-              counts_.kept, counts_.refused, counts_.open, connections_);
+  std::printf("%zu captures: %lu frames kept, %lu refused, %lu may be either; %lu connections\n",
+              captures.size(), counts_.kept, counts_.refused, counts_.open, connections_);
   EXPECT_GT(captures.size(), 100u);
   EXPECT_GT(counts_.kept, 10'000u);
   EXPECT_GT(counts_.refused, 10'000u);
