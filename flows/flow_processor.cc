@@ -6,10 +6,9 @@
 
 #include "flows/connection_events.h"
 #include "flows/decode.h"
-#include "flows/duplicate_filter.h"
 #include "flows/flow_context.h"
 #include "flows/flow_table.h"
-#include "flows/fragment_table.h"
+#include "flows/frame_reader.h"
 #include "flows/http_conversation.h"
 #include "flows/index_list.h"
 #include "flows/tcp_analysis.h"
@@ -21,25 +20,14 @@ namespace {
 
 constexpr std::size_t kBatch = 64;  // frames decoded ahead, so that their table lines are on the way
 
-std::uint32_t worker_of(const FlowKey& key, std::uint32_t workers) {
-  constexpr std::uint64_t kSeed = 0x776f726b65727321u;  // the same everywhere, and not that of any table
-  return static_cast<std::uint32_t>((key.hash(kSeed) >> 32) * workers >> 32);
-}
-
 }  // namespace
-
-std::uint32_t worker_of(const Packet& packet, std::uint32_t workers) {
-  TcpSegment segment;
-  return decode(packet, segment) == Undecoded::kNone ? worker_of(segment.key, workers) : 0;
-}
 
 struct FlowProcessor::State {
   State(const FlowOptions& options, EventSink& sink, BodyElision* elision)
       : context(options, sink, elision),
         table(std::max(options.max_flows, 1u), options.hash_seed),
         conversations(std::max(options.max_flows, 1u)),
-        fragments(context.pool),
-        duplicates(options.dedup_window),
+        reader(context),
         wheel(std::max(options.max_flows, 1u)),
         lists(std::max(options.max_flows, 1u)),
         eliding_lists(elision != nullptr ? std::max(options.max_flows, 1u) : 0) {}
@@ -51,7 +39,6 @@ struct FlowProcessor::State {
   };
 
   void read(const Packet& packet, Entry& entry);
-  Undecoded decode_whole(const Packet& packet, TcpSegment& segment);
   void handle(const Packet& packet, const Entry& entry);
   Connection& open(const TcpSegment& segment, std::uint64_t hash);
   void update(Connection& connection, const Packet& packet, const TcpSegment& segment);
@@ -95,18 +82,12 @@ struct FlowProcessor::State {
   void update_counters() {
     context.counters.open = table.size();
     context.counters.reassembly_bytes = context.pool.used();
-    // As all that is nobody's: each worker of several puts the same datagrams together.
-    if (context.options.worker == 0) {
-      context.counters.undecoded[static_cast<std::size_t>(Undecoded::kFragment)] = fragments.given_up();
-    }
   }
 
   FlowContext context;
   FlowTable table;
   SlotPool<HttpConversation> conversations;
-  FragmentTable fragments;
-  Fragment fragment;  // scratch
-  DuplicateFilter duplicates;
+  FrameReader reader;
   TimerWheel wheel;
   IndexLists lists;
   // By EvictionClass, those that came to it first in front; of what is evicted last there is no list.
@@ -124,49 +105,9 @@ struct FlowProcessor::State {
   std::optional<std::int64_t> previous_time, time_delta;  // of the frame before, and since then
 };
 
-// kFragment: it waits for the rest of its datagram, or was given up with it.
-Undecoded FlowProcessor::State::decode_whole(const Packet& packet, TcpSegment& segment) {
-  Undecoded why = decode(packet, segment, &fragment);
-  while (why == Undecoded::kFragment) {
-    const Datagram* const datagram = fragments.add(fragment, packet.time_ns);
-    if (datagram == nullptr) break;
-    why = decode(packet, *datagram, segment, &fragment);
-  }
-  return why;
-}
-
 // Decodes a frame and starts the loads that handle() will wait for.
 void FlowProcessor::State::read(const Packet& packet, Entry& entry) {
-  const FlowOptions& options = context.options;
-  FlowCounters& counters = context.counters;
-  Undecoded why = decode_whole(packet, entry.segment);
-  entry.mine = false;
-  if (why == Undecoded::kNone) {
-    FlowKey& key = entry.segment.key;
-    if (options.ignore_encapsulation) key.clear_encapsulation();
-    const bool asked_for = options.ports.contains(key.port(0)) || options.ports.contains(key.port(1));
-    if (asked_for) {
-      entry.mine = options.workers == 1 || worker_of(key, options.workers) == options.worker;
-      if (!entry.mine) return;
-    } else {
-      why = Undecoded::kPort;
-    }
-  }
-  if (!entry.mine) {  // what is nobody's counts with worker 0
-    if (options.worker != 0) return;
-    if (why != Undecoded::kFragment) ++counters.undecoded[static_cast<std::size_t>(why)];
-  }
-  ++counters.packets;
-  counters.bytes += packet.length;
-  if (packet.captured < packet.length) {
-    ++counters.cut;
-    counters.cut_bytes += packet.length - packet.captured;
-  }
-  if (entry.mine && duplicates.on() && duplicates.is_copy(entry.segment)) {
-    ++counters.duplicates;
-    counters.duplicate_bytes += packet.length;
-    entry.mine = false;
-  }
+  entry.mine = reader.read(packet, entry.segment);
   if (!entry.mine) return;
   entry.hash = table.hash(entry.segment.key);
   table.prefetch_slot(entry.hash);
@@ -418,7 +359,7 @@ void FlowProcessor::process(std::span<const Packet> packets) {
       if (state.batch[i].mine) state.table.prefetch_connection(state.batch[i].hash);
     }
     for (std::size_t i = 0; i < n; ++i) state.handle(packets[i], state.batch[i]);
-    state.fragments.forget_completed();
+    state.reader.end_batch();
     packets = packets.subspan(n);
   }
   state.update_counters();
@@ -444,7 +385,7 @@ void FlowProcessor::finish(CloseReason reason) {
   std::sort(open.begin(), open.end(),
             [](const Connection* a, const Connection* b) { return a->number < b->number; });
   for (Connection* connection : open) state.close(*connection, reason);
-  state.fragments.clear();
+  state.reader.finish();
   state.update_counters();
 }
 

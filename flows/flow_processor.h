@@ -24,7 +24,7 @@ struct FlowOptions {
   std::uint32_t elide_above = 64u << 10;      // bytes: of a body more than so many must be left to be elided
   std::uint64_t hash_seed = 0;                // a secret, live; decides no order
   // When several workers read the same frames, each takes in all of them, for their times and ordinals, and
-  // handles the connections that worker_of() gives it. 0 of 1 handles all.
+  // handles its own share of the connections. 0 of 1 handles all.
   std::uint32_t worker = 0, workers = 1;
   // Tell connections apart by addresses and ports alone, whatever VLAN or tunnel they are seen in.
   bool ignore_encapsulation = false;
@@ -43,10 +43,6 @@ struct FlowOptions {
   std::int64_t half_closed_timeout = 600 * kSecond;
   std::int64_t close_linger = 1 * kSecond;  // after both FINs, or an RST
 };
-
-// Which worker of `workers` a frame belongs to: equal for both directions of a connection. Frames that do not
-// decode belong to worker 0.
-std::uint32_t worker_of(const Packet& packet, std::uint32_t workers);
 
 // Not thread-safe: each worker has its own.
 class FlowProcessor {

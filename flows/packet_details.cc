@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "flows/byte_order.h"
 #include "flows/decode.h"
 #include "flows/http_head.h"
 #include "flows/packet.h"
@@ -11,9 +12,6 @@ namespace tapline {
 namespace {
 
 using Bytes = std::span<const std::uint8_t>;
-
-std::uint16_t load16(const std::uint8_t* p) { return static_cast<std::uint16_t>(p[0] << 8 | p[1]); }
-std::uint32_t load32(const std::uint8_t* p) { return std::uint32_t{load16(p)} << 16 | load16(p + 2); }
 
 // The Internet checksum's sum (RFC 1071), not yet folded. Only the last piece may have an odd length.
 std::uint64_t sum(Bytes bytes, std::uint64_t start) {

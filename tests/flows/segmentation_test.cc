@@ -183,17 +183,6 @@ TEST(WorkersTest, ManyWorkersGiveTheSetOfOne) {
   }
 }
 
-TEST(WorkersTest, BothDirectionsBelongToOneWorker) {
-  for (const Frame& frame : crowd()) {
-    TcpSegment segment;
-    ASSERT_EQ(decode(frame.view(), segment), Undecoded::kNone);
-    const Host client = host(segment.key.ip(1).bytes[segment.key.version() == IpVersion::kV6 ? 15 : 3], 1234);
-    Envelope envelope{.v6 = segment.key.version() == IpVersion::kV6};
-    EXPECT_EQ(worker_of(build(envelope, client, host(2, 80), {}).view(), 5),
-              worker_of(build(envelope, host(2, 80), client, {}).view(), 5));
-  }
-}
-
 TEST(DeterminismTest, HashSeedsAndBatchesDecideNothing) {
   const std::vector<Frame> frames = crowd();
   const Lines expected = records_of(run(frames));
