@@ -137,9 +137,9 @@ class HeaderWalk {
   static constexpr std::uint16_t kPppIpv4 = 0x0021, kPppIpv6 = 0x0057;
   static constexpr std::uint16_t kVxlanPort = 4789, kLinuxVxlanPort = 8472, kGenevePort = 6081;
   static constexpr std::uint8_t kProtocolIpv4 = 4, kProtocolTcp = 6, kProtocolUdp = 17, kProtocolIpv6 = 41,
-                         kProtocolGre = 47;
+                                kProtocolGre = 47;
   static constexpr std::uint8_t kHopByHop = 0, kRouting = 43, kFragmentHeader = 44, kAuthentication = 51,
-                         kDestinationOptions = 60;
+                                kDestinationOptions = 60;
 
   // With kEtherType and kProtocol goes which one; with kIp the version that was announced, 0 where none was.
   enum class Next : std::uint8_t { kEthernet, kEtherType, kIp, kProtocol, kTcp };
