@@ -48,11 +48,12 @@ struct datagram {
 } __attribute__((aligned(8)));
 
 // The state of a walk, in skb->cb, which belongs to the program while it runs. The verifier knows nothing of
-// what stands there, so that it looks at step() once, and not once for every way through the headers before.
+// what stands there, so that it looks at walk_step() once, and not once for every way through the headers
+// before.
 enum walk_state {
   NEXT,       // what stands at OFFSET
   OFFSET,     // as bpf_skb_load_bytes counts
-  IP_HEADER,  // offset of the innermost one so far, and the bits below
+  IP_HEADER,  // offset of the innermost one so far, and IP_IS_V6
   CUT,        // in a first fragment: where the outermost such ends; else 0
   DATAGRAM,   // of that fragment, or a later one: offset of the IP header and, 16 bits further up, of IPv6's
               // fragment header
@@ -60,7 +61,6 @@ enum walk_state {
 };
 #define OFFSET_MASK 0xffff  // MAX_HEADERS take up less
 #define IP_IS_V6 0x10000
-#define IP_IS_INSIDE 0x20000  // something is around the innermost IP header beside Ethernet and VLAN tags
 
 struct ports {
   __be16 source;
@@ -114,7 +114,6 @@ static __always_inline int step_mpls(struct __sk_buff* skb) {
     __u8 time_to_live;
     __u8 payload;
   } label;
-  skb->cb[IP_HEADER] |= IP_IS_INSIDE;
   if (!load(skb, &label, 5)) return ends_early(skb);
   skb->cb[OFFSET] += 4;
   if ((label.bottom_of_stack & 1) == 0) return GO_ON;
@@ -135,7 +134,6 @@ static __always_inline int step_pppoe(struct __sk_buff* skb) {
     __be16 length;
     __u8 protocol[2];
   } pppoe;
-  skb->cb[IP_HEADER] |= IP_IS_INSIDE;
   if (!load(skb, &pppoe, sizeof pppoe)) return ends_early(skb);
   if (pppoe.version_and_type != 0x11 || pppoe.code != 0) return NOTHING;
   // A protocol number ends with the first odd byte (RFC 1661 section 2): it may be written without its zero.
@@ -164,7 +162,7 @@ static __always_inline bool is_extension(__u8 protocol) {
 }
 
 static __always_inline void enter_ip(struct __sk_buff* skb, __u32 version_bit, __u8 protocol) {
-  skb->cb[IP_HEADER] = skb->cb[OFFSET] | (skb->cb[IP_HEADER] & IP_IS_INSIDE) | version_bit;
+  skb->cb[IP_HEADER] = skb->cb[OFFSET] | version_bit;
   skb->cb[NEXT] = OF_IP(protocol);
 }
 
@@ -242,7 +240,6 @@ static __always_inline int step_gre(struct __sk_buff* skb) {
     __be16 flags;
     __be16 protocol;
   } gre;
-  skb->cb[IP_HEADER] |= IP_IS_INSIDE;
   if (!load(skb, &gre, sizeof gre)) return ends_early(skb);
   const __u16 flags = bpf_ntohs(gre.flags);
   if (flags & (GRE_ROUTING | GRE_VERSION)) return NOTHING;
@@ -287,8 +284,11 @@ static __always_inline int step_udp(struct __sk_buff* skb) {
     __be16 protocol;
     __be32 vni;
   } tunnel;
-  skb->cb[IP_HEADER] |= IP_IS_INSIDE;
-  if (!load(skb, &tunnel, sizeof tunnel)) return ends_early(skb);
+  if (!load(skb, &tunnel, sizeof tunnel)) {
+    // Nobody may fill the memory for datagrams with short fragments of anything.
+    struct ports ports;
+    return load(skb, &ports, sizeof ports) && !is_tunnel_port(ports.destination) ? NOTHING : ends_early(skb);
+  }
   if (!is_tunnel_port(tunnel.destination)) return NOTHING;
   skb->cb[OFFSET] += sizeof tunnel;
   skb->cb[NEXT] = ETHERNET;
@@ -302,7 +302,6 @@ static __always_inline int step_udp(struct __sk_buff* skb) {
 }
 
 static __always_inline int step_ip_in_ip(struct __sk_buff* skb) {
-  skb->cb[IP_HEADER] |= IP_IS_INSIDE;
   skb->cb[NEXT] = skb->cb[NEXT] == OF_IP(IPPROTO_IPIP) ? ETH_P_IP : ETH_P_IPV6;
   return GO_ON;
 }

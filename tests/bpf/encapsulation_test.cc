@@ -186,6 +186,17 @@ TEST_F(EncapsulationTest, FirstFragmentThatEndsBeforeThePortsIsKept) {
   }
 }
 
+TEST_F(EncapsulationTest, ShortFirstFragmentOfUdpIsKeptWhereItIsATunnels) {
+  const auto keeps = [&](std::uint16_t port) {
+    const Bytes header = udp(50000, port, {});
+    return accepts(filter_.program_fd(),
+                   ethernet(kIpv4, ipv4({.protocol = kUdp, .more_fragments = true}, header)));
+  };
+  EXPECT_TRUE(keeps(4789));
+  EXPECT_TRUE(keeps(6081));
+  EXPECT_FALSE(keeps(53));
+}
+
 TEST_F(EncapsulationTest, NoBytesMakeItFail) {
   for (std::size_t length = 20; length <= 80; ++length) {  // what eth_type_trans needs
     for (const int filling : {0x00, 0x11, 0x45, 0x60, 0x81, 0x88, 0xff}) {
