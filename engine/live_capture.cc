@@ -117,15 +117,21 @@ void warn_without_fanout_program(const Options& options, unsigned workers, const
       "tunnels or fragments may be told in parts");
 }
 
-// A kernel that is too old to leave bodies out is no reason not to capture.
-absl::StatusOr<PortFilter> load_filter(const Options& options, const Console& console) {
+// A reason not to leave bodies out is no reason not to capture. One is a kernel that is too old. The other is
+// that two interfaces may show one connection, and the kernel's own hash give its frames to two workers: what
+// is left out on account of one of them the other would miss.
+absl::StatusOr<PortFilter> load_filter(const Options& options, const std::vector<Interface>& interfaces,
+                                       unsigned workers, const Console& console) {
   if (!elides_bodies(options)) return PortFilter::load();
   absl::StatusOr<PortFilter> filter = PortFilter::load_eliding();
-  if (filter.ok()) return filter;
+  const bool shown_twice = workers > 1 && (interfaces.size() > 1 || is_any(interfaces.front()));
+  const bool by_program = options.fanout == Fanout::kEbpf && filter.ok() && filter->fanout_program_fd().ok();
+  if (filter.ok() && (!shown_twice || by_program)) return filter;
+  const std::string reason = filter.ok() ? "workers share several interfaces by the kernel's own hash"
+                                         : std::string(filter.status().message());
   absl::StatusOr<PortFilter> whole = PortFilter::load();
-  if (whole.ok()) {
-    console.say("warning: message bodies are captured whole, as this kernel cannot leave them out: " +
-                std::string(filter.status().message()));
+  if (whole.ok() && (!filter.ok() || options.elide_bodies)) {
+    console.say("warning: message bodies are captured whole: " + reason);
   }
   return whole;
 }
@@ -266,7 +272,7 @@ absl::Status run_live(const Options& options, Signals& signals, const Console& c
 
   const std::vector<int> cores = usable_cores();
   const unsigned workers = options.workers.value_or(std::max(1u, static_cast<unsigned>(cores.size())));
-  absl::StatusOr<PortFilter> filter = load_filter(options, console);
+  absl::StatusOr<PortFilter> filter = load_filter(options, *interfaces, workers, console);
   if (!filter.ok()) return filter.status();
   filter->set_ports(options.ports.words);
   std::unique_ptr<FoundInterfaces> found;
