@@ -62,7 +62,7 @@ class Links(LoadTest):
         self.load(*self.tunnelled(Gre, 5), "10.1.0.1", where={"tunnel": [{"type": "gre", "id": 5}]})
 
     def test_vxlan(self):
-        """The kernel's own; its frames are larger than the link, so that IP cuts some."""
+        """The kernel's own. fragments_test.py has it with frames that IP has to cut."""
         ends = self.linked()
         for namespace, address, near, far in ((ends[0], "10.1.0.2", "10.0.0.2", "10.0.0.1"),
                                               (ends[1], "10.1.0.1", "10.0.0.1", "10.0.0.2")):
