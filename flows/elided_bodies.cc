@@ -4,6 +4,7 @@
 // yet, and would look late. So its bytes wait until the direction has come to where the run starts, or until
 // a segment shows that nothing before it will come any more.
 #include <algorithm>
+#include <limits>
 
 #include "flows/conn_state.h"
 #include "flows/exchange.h"
@@ -127,7 +128,11 @@ void HttpConversation::take_bytes(FlowContext& context, Connection& connection, 
 // completeness, a state.
 bool HttpConversation::may_elide(FlowContext& context, Connection& connection, std::uint8_t sender) {
   const Half& half = halves_[sender];
-  if (half.stream.body_ahead() <= context.options.elide_above || half.reassembler.waiting()) return false;
+  const std::uint64_t ahead = half.stream.body_ahead();
+  if (ahead <= context.options.elide_above || half.reassembler.waiting()) return false;
+  // Places are few: what has no end that is known, and is mostly short, must have shown that it is long.
+  const bool endless = ahead == std::numeric_limits<std::uint64_t>::max();
+  if (endless && connection.sides[sender].bytes <= context.options.elide_above) return false;
   if (connection.fin_seen() || connection.ended || connection.sides[0].rst || connection.sides[1].rst)
     return false;
   if (!half.begun || connection.sides[sender].kept_alive || !has_letter(connection, sender, 'd'))

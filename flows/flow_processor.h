@@ -21,8 +21,9 @@ struct FlowOptions {
   std::uint32_t max_flows = 1u << 18;         // connections in the table at once
   std::size_t reassembly_memory = 64u << 20;  // bytes: out-of-order data, unfinished heads, waiting requests
   std::uint32_t max_head = 64u << 10;         // bytes: the longest message head that is read
-  std::uint32_t elide_above = 64u << 10;      // bytes: of a body more than so many must be left to be elided
-  std::uint64_t hash_seed = 0;                // a secret, live; decides no order
+  // Bytes: of a body more than so many must be left to be elided; of one whose end is not known, have come.
+  std::uint32_t elide_above = 64u << 10;
+  std::uint64_t hash_seed = 0;  // a secret, live; decides no order
   // When several workers read the same frames, each takes in all of them, for their times and ordinals, and
   // handles its own share of the connections. 0 of 1 handles all.
   std::uint32_t worker = 0, workers = 1;

@@ -208,6 +208,18 @@ TEST_F(BodyElisionTest, SmallBodiesAreNotWorthIt) {
   EXPECT_EQ(capture.filter.claims, 0u);
 }
 
+// A table would be full of connections that are idle.
+TEST_F(BodyElisionTest, TunnelsAndOtherProtocolsMustHaveShownThatTheyAreLong) {
+  Conversation talk;
+  talk.handshake().server("SSH-2.0-OpenSSH_9.2\r\n").client("SSH-2.0-OpenSSH_9.2\r\n");
+  for (int i = 0; i < 20; ++i) talk.client(body(100)).server(body(100));
+  talk.close(Side::kServer);
+  ElidingCapture capture(eliding_options(4096));
+  capture.capture(talk.frames());
+  capture.finish();
+  EXPECT_EQ(capture.filter.claims, 0u);
+}
+
 TEST_F(BodyElisionTest, SequenceNumbersWrapInside) {
   Conversation talk = download(1460 * 100, {.server_isn = 0u - 1460 * 50});
   EXPECT_GT(expect_same(talk).packets, 150u);
