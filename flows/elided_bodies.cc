@@ -108,6 +108,7 @@ void HttpConversation::take_bytes(FlowContext& context, Connection& connection, 
   piece.origin.time_ns = run.time;
   piece.origin.seq = armed.bytes_taken ? armed.next : run.first;
   piece.length = run.next - piece.origin.seq;
+  piece.bytes = "";  // no null: none of them is copied from there
   piece.segment_start = false;
   piece.elided = true;
   armed.bytes_taken = true;
