@@ -226,7 +226,7 @@ TEST_F(BodyElisionTest, SequenceNumbersWrapInside) {
 }
 
 TEST_F(BodyElisionTest, ArmedLateWithFramesInTheRing) {
-  for (const std::size_t deepest : {1, 5, 20, 60, 400}) {
+  for (const std::size_t deepest : {1u, 5u, 20u, 60u, 400u}) {
     SCOPED_TRACE(deepest);
     Conversation talk = download(1460 * 100);
     expect_same(talk, deepest);
@@ -320,7 +320,7 @@ TEST_F(BodyElisionTest, EndOfTheCaptureInsideTheRange) {
   talk.handshake().client(kGet);
   exchange(talk, Side::kServer, response(200000).substr(0, 100000));
   EXPECT_GT(expect_same(talk).bytes, 90000u);
-  for (const std::size_t deepest : {7, 50, 1000}) expect_same(talk, deepest);
+  for (const std::size_t deepest : {7u, 50u, 1000u}) expect_same(talk, deepest);
 }
 
 TEST_F(BodyElisionTest, TupleUsedAgainInsideTheRange) {
