@@ -1,84 +1,17 @@
 #include "bench/traffic.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <string>
 #include <utility>
 
+#include "bench/tcp_frame.h"
+
 namespace tapline::bench {
 namespace {
 
-constexpr std::size_t kIpAt = 14, kTcpAt = 34, kHeaders = 54;
-constexpr std::size_t kIpChecksumAt = kIpAt + 10, kTcpChecksumAt = kTcpAt + 16;
-constexpr std::size_t kSourceAt = kIpAt + 12, kDestinationAt = kIpAt + 16;
-constexpr std::size_t kShortestFrame = 60;
 constexpr std::size_t kSegment = 1460;
-constexpr std::uint8_t kFin = 1, kSyn = 2, kPsh = 8, kAck = 16;
 constexpr std::uint32_t kServer = 10u << 24 | 255u << 16 | 1, kClients = 10u << 24;
-
-void put16(std::uint8_t* at, std::uint32_t value) {
-  at[0] = static_cast<std::uint8_t>(value >> 8);
-  at[1] = static_cast<std::uint8_t>(value);
-}
-
-void put32(std::uint8_t* at, std::uint32_t value) {
-  put16(at, value >> 16);
-  put16(at + 2, value & 0xffff);
-}
-
-std::uint32_t get16(const std::uint8_t* at) { return static_cast<std::uint32_t>(at[0] << 8 | at[1]); }
-
-// RFC 1071.
-std::uint32_t folded(std::uint32_t sum) {
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
-  return sum;
-}
-
-std::uint32_t sum_of(const std::uint8_t* at, std::size_t size) {
-  std::uint32_t sum = 0;
-  for (std::size_t i = 0; i + 1 < size; i += 2) sum += get16(at + i);
-  if (size % 2 != 0) sum += static_cast<std::uint32_t>(at[size - 1] << 8);
-  return sum;
-}
-
-struct Segment {
-  std::uint32_t client = 0;  // address
-  std::uint16_t port = 0;    // of the client
-  bool from_client = true;
-  std::uint8_t flags = 0;
-  std::uint32_t seq = 0, ack = 0;
-};
-
-Frame frame_of(const Segment& segment, std::string_view payload) {
-  Frame frame;
-  frame.from_client = segment.from_client;
-  frame.bytes.resize(std::max(kShortestFrame, kHeaders + payload.size()));
-  std::uint8_t* const bytes = frame.bytes.data();
-  // Locally administered addresses of nobody: the receiving host leaves these frames alone.
-  const std::array<std::uint8_t, 14> ethernet = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0};
-  std::copy(ethernet.begin(), ethernet.end(), bytes);
-  const auto tcp_size = static_cast<std::uint32_t>(20 + payload.size());
-  bytes[kIpAt] = 0x45;
-  put16(bytes + kIpAt + 2, 20 + tcp_size);
-  bytes[kIpAt + 6] = 0x40;  // don't fragment
-  bytes[kIpAt + 8] = 64;
-  bytes[kIpAt + 9] = 6;
-  put32(bytes + kSourceAt, segment.from_client ? segment.client : kServer);
-  put32(bytes + kDestinationAt, segment.from_client ? kServer : segment.client);
-  put16(bytes + kIpChecksumAt, ~folded(sum_of(bytes + kIpAt, 20)) & 0xffff);
-  put16(bytes + kTcpAt, segment.from_client ? segment.port : 80);
-  put16(bytes + kTcpAt + 2, segment.from_client ? 80 : segment.port);
-  put32(bytes + kTcpAt + 4, segment.seq);
-  put32(bytes + kTcpAt + 8, segment.ack);
-  bytes[kTcpAt + 12] = 5 << 4;
-  bytes[kTcpAt + 13] = segment.flags;
-  put16(bytes + kTcpAt + 14, 65535);
-  std::memcpy(bytes + kHeaders, payload.data(), payload.size());
-  const std::uint32_t pseudo_header = sum_of(bytes + kSourceAt, 8) + 6 + tcp_size;
-  put16(bytes + kTcpChecksumAt, ~folded(pseudo_header + sum_of(bytes + kTcpAt, tcp_size)) & 0xffff);
-  return frame;
-}
 
 // One connection, segment by segment.
 class Talk {
@@ -87,34 +20,35 @@ class Talk {
       : client_(kClients | number % 251), port_(static_cast<std::uint16_t>(10'000 + number / 251)) {}
 
   void open() {
-    send(true, kSyn, {});
-    send(false, kSyn | kAck, {});
-    send(true, kAck, {});
+    send(true, kSynFlag, {});
+    send(false, kSynFlag | kAckFlag, {});
+    send(true, kAckFlag, {});
   }
   // The receiver acknowledges each 16th segment, and the last one.
   void say(bool from_client, const std::string& text) {
     std::size_t count = 0;
     for (std::size_t at = 0; at < text.size(); at += kSegment) {
       const bool last = at + kSegment >= text.size();
-      send(from_client, last ? kPsh | kAck : kAck, std::string_view(text).substr(at, kSegment));
-      if (last || ++count % 16 == 0) send(!from_client, kAck, {});
+      send(from_client, last ? kPshFlag | kAckFlag : kAckFlag, std::string_view(text).substr(at, kSegment));
+      if (last || ++count % 16 == 0) send(!from_client, kAckFlag, {});
     }
   }
   void close() {
-    send(true, kFin | kAck, {});
-    send(false, kFin | kAck, {});
-    send(true, kAck, {});
+    send(true, kFinFlag | kAckFlag, {});
+    send(false, kFinFlag | kAckFlag, {});
+    send(true, kAckFlag, {});
   }
-  void syn() { send(true, kSyn, {}); }
+  void syn() { send(true, kSynFlag, {}); }
 
   std::vector<Frame> frames;
 
  private:
   void send(bool from_client, std::uint8_t flags, std::string_view payload) {
     std::uint32_t& own = from_client ? client_next_ : server_next_;
-    const std::uint32_t ack = (flags & kAck) == 0 ? 0 : from_client ? server_next_ : client_next_;
-    frames.push_back(frame_of({client_, port_, from_client, flags, own, ack}, payload));
-    own += static_cast<std::uint32_t>(payload.size()) + ((flags & (kSyn | kFin)) != 0 ? 1 : 0);
+    const std::uint32_t ack = (flags & kAckFlag) == 0 ? 0 : from_client ? server_next_ : client_next_;
+    frames.push_back(
+        {frame_of({client_, kServer, port_, from_client, flags, own, ack}, payload), from_client});
+    own += static_cast<std::uint32_t>(payload.size()) + ((flags & (kSynFlag | kFinFlag)) != 0 ? 1 : 0);
   }
 
   std::uint32_t client_;
