@@ -26,9 +26,9 @@ class MemoryBlocks {
     for (const Memory& memory : blocks_) lend(memory, visit);
   }
 
-  // Calls visit(Block&) for each block once it was copied into a ring of kRing blocks, as the kernel does it on
-  // the core that reads: its frames are in that core's caches, as far as these are large enough. Returns the
-  // processor time, in seconds, that this thread spent in visit.
+  // Calls visit(Block&) for each block once it was copied into a ring of kRing blocks, as the kernel does it
+  // on the core that reads: its frames are in that core's caches, as far as these are large enough. Returns
+  // the processor time, in seconds, that this thread spent in visit.
   template <class Visit>
   double for_each_fresh(Visit visit) {
     std::int64_t spent = 0;
@@ -65,7 +65,7 @@ class MemoryBlocks {
   }
 
   std::vector<Memory> blocks_, ring_;
-  std::size_t used_ = kBlock;   // bytes of the last block
+  std::size_t used_ = kBlock;     // bytes of the last block
   std::uint8_t* last_ = nullptr;  // frame of it
   std::uint64_t frames_ = 0, bytes_ = 0;
 };

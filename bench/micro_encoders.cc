@@ -39,7 +39,9 @@ class ScratchOutput final : public LineOutput {
     line_ = position_;
   }
   // What was written since the buffer was begun.
-  std::string_view text() const { return {buffer_.data(), static_cast<std::size_t>(position_ - buffer_.data())}; }
+  std::string_view text() const {
+    return {buffer_.data(), static_cast<std::size_t>(position_ - buffer_.data())};
+  }
 
   std::uint64_t lines = 0, bytes = 0;
 
@@ -88,14 +90,18 @@ struct Transaction {
       : connection(connection_of(number)),
         request_bytes(request_text(random, false, {})),
         response_bytes(response_text(random, false, {{}, 0u})) {
-    good = read_request_head(request_bytes, request_head) && read_response_head(response_bytes, response_head);
+    good =
+        read_request_head(request_bytes, request_head) && read_response_head(response_bytes, response_head);
     const std::int64_t time = kStart + std::int64_t{number} * 1'234'567;
     request = message_of(request_head, request_bytes.size(), 0, time);
     response = message_of(response_head, response_bytes.size(), 1000 + number, time + 3'000'000);
   }
   Transaction(const Transaction&) = delete;
   TransactionEvent event() const {
-    return {.connection = connection, .number = 1, .request = &request, .response = &response,
+    return {.connection = connection,
+            .number = 1,
+            .request = &request,
+            .response = &response,
             .outcome = Outcome::kSuccess};
   }
 
@@ -110,19 +116,32 @@ SideReport side_of(std::uint32_t number) {
   SideReport side;
   side.packets = 7 + number % 5;
   side.bytes = 400 + number;
-  side.syn = SynParameters{
-      .isn = number * 2'654'435'761u, .window = 64240, .mss = 1460, .window_scale = 7, .sack_permitted = true,
-      .timestamps = true};
+  side.syn = SynParameters{.isn = number * 2'654'435'761u,
+                           .window = 64240,
+                           .mss = 1460,
+                           .window_scale = 7,
+                           .sack_permitted = true,
+                           .timestamps = true};
   side.round_trips = RoundTrips{40'000 + number, 900'000};
   return side;
 }
 
 ConnectionEvent closed_event(const ConnectionInfo& connection, std::uint32_t number) {
   const std::int64_t time = kStart + std::int64_t{number} * 1'234'567;
-  return {.connection = connection, .action = ConnectionAction::kClosed, .time = time + 9'000'000,
-          .handshake = Handshake{30'000, 12'000}, .closed_by = Side::kServer, .reason = CloseReason::kFin,
-          .start = time, .end = time + 9'100'000, .client = side_of(number), .server = side_of(number + 1),
-          .transactions = 2, .completeness = 31, .state = "SF", .history = "ShADadfF",
+  return {.connection = connection,
+          .action = ConnectionAction::kClosed,
+          .time = time + 9'000'000,
+          .handshake = Handshake{30'000, 12'000},
+          .closed_by = Side::kServer,
+          .reason = CloseReason::kFin,
+          .start = time,
+          .end = time + 9'100'000,
+          .client = side_of(number),
+          .server = side_of(number + 1),
+          .transactions = 2,
+          .completeness = 31,
+          .state = "SF",
+          .history = "ShADadfF",
           .teardown = Teardown::kThreeWay};
 }
 
@@ -252,8 +271,10 @@ void encode_ecs_packet(benchmark::State& state) {
   EcsEncoder encoder({.records = records}, out);
   const auto pass = [&] {
     for (std::size_t i = 0; i < kEvents; ++i) {
-      encoder.on_packet({.connection = scene.connections[i], .packet = scene.packets[i],
-                         .segment = scene.segments[i], .details = scene.details[i]});
+      encoder.on_packet({.connection = scene.connections[i],
+                         .packet = scene.packets[i],
+                         .segment = scene.segments[i],
+                         .details = scene.details[i]});
     }
   };
   if (!writes(out, "{\"@timestamp\":\"2023-", "\"info\":\"GET /", pass)) {

@@ -58,7 +58,8 @@ void filter(benchmark::State& state, bool eliding, const std::vector<std::uint8_
   filter->set_open(true);
   const std::optional<TestRun> first = test_run(filter->program_fd(), frame, 1);
   if (!first) return wrong(state, std::strerror(errno));
-  if ((first->kept != 0) == other_port) return wrong(state, "the filter keeps what it must not, or the reverse");
+  if ((first->kept != 0) == other_port)
+    return wrong(state, "the filter keeps what it must not, or the reverse");
   for (auto _ : state) {
     const std::optional<TestRun> many = test_run(filter->program_fd(), frame, kRuns);
     if (!many) return wrong(state, std::strerror(errno));

@@ -32,7 +32,8 @@ FlowKey key_of(std::uint32_t number) {
                                               static_cast<std::uint8_t>(number)};
   const std::array<std::uint8_t, 4> server = {192, 0, 2, 1};
   FlowKey key;
-  key.set(IpVersion::kV4, client.data(), server.data(), static_cast<std::uint16_t>(1024 + (number >> 24)), 80);
+  key.set(IpVersion::kV4, client.data(), server.data(), static_cast<std::uint16_t>(1024 + (number >> 24)),
+          80);
   return key;
 }
 
@@ -183,7 +184,8 @@ void body_framing(benchmark::State& state, bool chunked) {
   constexpr std::size_t kBytes = 1u << 20, kChunk = 4096;
   std::string text = "HTTP/1.1 200 OK\r\n\r\n";
   if (chunked) {
-    for (std::size_t at = 0; at < kBytes; at += kChunk) text += "1000\r\n" + std::string(kChunk, 'x') + "\r\n";
+    for (std::size_t at = 0; at < kBytes; at += kChunk)
+      text += "1000\r\n" + std::string(kChunk, 'x') + "\r\n";
     text += "0\r\n\r\n";
   } else {
     text += std::string(kBytes, 'x');

@@ -65,7 +65,8 @@ Capture& open_connections(bool bodies, std::uint32_t connections, std::uint32_t 
     std::int64_t time = kStart;
     const auto add = [&](MemoryBlocks& blocks, std::uint32_t number, bool from_client, std::uint8_t flags,
                          std::uint32_t seq, std::uint32_t ack, const std::string& payload) {
-      const Segment segment{10u << 24 | number, 192u << 24 | 2u << 8 | 1, 40'000, from_client, flags, seq, ack};
+      const Segment segment{
+          10u << 24 | number, 192u << 24 | 2u << 8 | 1, 40'000, from_client, flags, seq, ack};
       blocks.add(frame_of(segment, payload), time += kStep);
     };
     const auto asked = static_cast<std::uint32_t>(1 + request.size());
