@@ -1,5 +1,6 @@
 // What flows/ costs, part by part.
 #include <benchmark/benchmark.h>
+#include <http_parser.h>
 
 #include <array>
 #include <cstdint>
@@ -157,6 +158,35 @@ void head_read(benchmark::State& state, bool request) {
 void head_read_request(benchmark::State& state) { head_read(state, true); }
 void head_read_response(benchmark::State& state) { head_read(state, false); }
 
+// The same heads by Node.js's old parser, which tells of each name and value as it comes.
+void head_http_parser(benchmark::State& state, bool request) {
+  const std::vector<std::string> heads = heads_of(request, state.range(0));
+  std::uint64_t fields = 0;
+  http_parser_settings settings;
+  http_parser_settings_init(&settings);
+  settings.on_header_field = [](http_parser* parser, const char*, std::size_t) {
+    ++*static_cast<std::uint64_t*>(parser->data);
+    return 0;
+  };
+  settings.on_header_value = [](http_parser*, const char*, std::size_t) { return 0; };
+  settings.on_url = settings.on_status = settings.on_header_value;
+  const auto pass = [&] {
+    bool whole = true;
+    for (const std::string& text : heads) {
+      http_parser parser;
+      http_parser_init(&parser, request ? HTTP_REQUEST : HTTP_RESPONSE);
+      parser.data = &fields;
+      whole = http_parser_execute(&parser, &settings, text.data(), text.size()) == text.size() && whole;
+    }
+    return whole;
+  };
+  if (!pass() || fields < 6 * heads.size()) return wrong(state, "http-parser does not read the heads");
+  for (auto _ : state) benchmark::DoNotOptimize(pass());
+  count_bytes(state, heads);
+}
+void head_http_parser_request(benchmark::State& state) { head_http_parser(state, true); }
+void head_http_parser_response(benchmark::State& state) { head_http_parser(state, false); }
+
 // Messages of one direction, of which only the framing is read.
 class CountingHandler final : public MessageHandler {
  public:
@@ -282,6 +312,8 @@ BENCHMARK(table_in_batches)->Arg(4 << 10)->Arg(64 << 10)->Arg(1 << 20)->Arg(4 <<
 BENCHMARK(head_end)->Arg(0)->Arg(2 << 10)->Arg(60 << 10);
 BENCHMARK(head_read_request)->Arg(0)->Arg(2 << 10)->Arg(8 << 10)->Arg(60 << 10);
 BENCHMARK(head_read_response)->Arg(0)->Arg(2 << 10);
+BENCHMARK(head_http_parser_request)->Arg(0)->Arg(2 << 10)->Arg(8 << 10)->Arg(60 << 10);
+BENCHMARK(head_http_parser_response)->Arg(0)->Arg(2 << 10);
 BENCHMARK(body_length);
 BENCHMARK(body_chunked);
 BENCHMARK(reassemble_in_order);
