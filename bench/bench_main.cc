@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct BenchOptions {
-  std::string read, write, tools, tapline;
+  std::string read, write, tools, tapline, against;
   bool generated = false, json = false, list = false;
   CaptureShape shape;
   unsigned rounds = 5;
@@ -36,6 +36,7 @@ void add_options(CLI::App& app, BenchOptions& options) {
   app.add_option("--tools", options.tools,
                  "measure these, separated by commas, the first beside all others (default: all)");
   app.add_option("--tapline", options.tapline, "the program (default: the one that was built with this)");
+  app.add_option("--against", options.against, "another build of tapline, to be measured in the same rounds");
   app.add_option("--rounds", options.rounds, "how often each tool runs")
       ->check(CLI::Range(1u, 1000u))
       ->capture_default_str();
@@ -111,9 +112,9 @@ absl::Status print(const std::string& text) {
 
 void say(const std::string& text) { std::fprintf(stderr, "tapline-bench: %s\n", text.c_str()); }
 
-absl::Status list_tools(const std::string& tapline) {
+absl::Status list_tools(const std::string& tapline, const std::string& against) {
   std::string text;
-  for (const FileTool& tool : file_tools(tapline, "FILE")) {
+  for (const FileTool& tool : file_tools(tapline, against, "FILE")) {
     text += tool.name + ":";
     for (const std::string& word : tool.arguments) text += " " + word;
     text += "\n";
@@ -126,7 +127,8 @@ absl::Status measure_file(const BenchOptions& options, const std::string& taplin
   if (!folder.ok()) return folder.status();
   const std::string file =
       options.generated ? folder->path() + "/generated.pcap" : fs::absolute(options.read).string();
-  std::vector<FileTool> tools = file_tools(tapline, file);
+  const std::string against = options.against.empty() ? "" : fs::absolute(options.against).string();
+  std::vector<FileTool> tools = file_tools(tapline, against, file);
   if (!options.tools.empty()) {
     absl::StatusOr<std::vector<FileTool>> chosen = choose(std::move(tools), options.tools);
     if (!chosen.ok()) return chosen.status();
@@ -149,6 +151,10 @@ absl::Status measure_file(const BenchOptions& options, const std::string& taplin
       check_answer(tapline, file, folder->path(), report.capture, options.generated);
   if (!found.ok()) return found.status();
   report.capture = *found;
+  if (!against.empty()) {
+    const auto same = check_answer(against, file, folder->path(), *found, /*generated=*/true);
+    if (!same.ok()) return same.status();
+  }
 
   report.before = this_machine();
   absl::StatusOr<std::vector<Measured>> measured = measure(tools, options.rounds, folder->path(), say);
@@ -174,7 +180,7 @@ absl::Status run(const BenchOptions& options) {
   }
   const absl::StatusOr<std::string> tapline = find_tapline(options);
   if (!tapline.ok()) return tapline.status();
-  if (options.list) return list_tools(*tapline);
+  if (options.list) return list_tools(*tapline, options.against);
   end_runs_on_signals();
   return measure_file(options, *tapline);
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "absl/status/status.h"
 
@@ -36,18 +37,26 @@ FileTool tapline_with(const std::string& program, const std::string& file, std::
   return tool;
 }
 
-}  // namespace
-
-std::vector<FileTool> file_tools(const std::string& tapline, const std::string& file) {
-  std::vector<FileTool> tools = {
-      tapline_with(tapline, file, "tapline", "a line a transaction and connection",
-                   {"--records", "http,closed"}),
-      tapline_with(tapline, file, "tapline-http", "a line a transaction", {"--records", "http"}),
-      tapline_with(tapline, file, "tapline-default", "and each step of a connection", {}),
-      tapline_with(tapline, file, "tapline-stats", "all is read, no line", {"--records", "stats"}),
-      tapline_with(tapline, file, "tapline-2", "as the first, with two workers",
+// `name` stands for the build.
+std::vector<FileTool> taplines(const std::string& program, const std::string& name, const std::string& file) {
+  return {
+      tapline_with(program, file, name, "a line a transaction and connection", {"--records", "http,closed"}),
+      tapline_with(program, file, name + "-http", "a line a transaction", {"--records", "http"}),
+      tapline_with(program, file, name + "-default", "and each step of a connection", {}),
+      tapline_with(program, file, name + "-stats", "all is read, no line", {"--records", "stats"}),
+      tapline_with(program, file, name + "-2", "as the first, with two workers",
                    {"--records", "http,closed", "-j", "2"}),
   };
+}
+
+}  // namespace
+
+std::vector<FileTool> file_tools(const std::string& tapline, const std::string& against,
+                                 const std::string& file) {
+  std::vector<FileTool> tools = taplines(tapline, "tapline", file);
+  if (!against.empty()) {
+    for (FileTool& tool : taplines(against, "against", file)) tools.push_back(std::move(tool));
+  }
   const std::vector<FileTool> others = {
       {"tcpdump", "copies frames", {"tcpdump", "-q", "-r", file, "-w", "/dev/null"}},
       {"httpry", "a line a head", {"httpry", "-q", "-r", file, "-o", "/dev/null"}},

@@ -16,8 +16,10 @@ struct FileTool {
 };
 
 // tapline as its users run it, each set of records a tool of its own; then the others, those that are
-// installed alone. The first is what all are compared with.
-std::vector<FileTool> file_tools(const std::string& tapline, const std::string& file);
+// installed alone. The first is what all are compared with. `against`: another build of tapline, asked for
+// the same; empty: there is none.
+std::vector<FileTool> file_tools(const std::string& tapline, const std::string& against,
+                                 const std::string& file);
 
 // Those of `tools` that the comma-separated list names, in the order of `tools`. kInvalidArgument: a name of
 // the list is none of theirs.

@@ -73,10 +73,10 @@ class Bench(LabTest):
 
     def test_measures_each_tool_in_each_round(self):
         done = self.bench("--generated", *SMALL, "--tapline", TAPLINE, "--rounds", "2", "--tools",
-                          "tapline,tapline-2,tcpdump", "--json")
+                          "tapline,tapline-2,against,tcpdump", "--against", TAPLINE, "--json")
         self.assertEqual(done.returncode, 0, done.stderr)
         report = json.loads(done.stdout)
-        self.assertEqual([tool["name"] for tool in report["tools"]], ["tapline", "tapline-2", "tcpdump"])
+        self.assertEqual([tool["name"] for tool in report["tools"]], ["tapline", "tapline-2", "against", "tcpdump"])
         for tool in report["tools"]:
             self.assertEqual([sorted(r) for r in tool["rounds"]], 2 * [["cpu_ns", "peak_rss", "wall_ns"]])
             self.assertTrue(all(r["wall_ns"] > 0 and r["peak_rss"] > 1 << 20 for r in tool["rounds"]))
