@@ -66,9 +66,8 @@ void add_options(CLI::App& app, BenchOptions& options) {
       ->capture_default_str()
       ->group(group);
   app.footer(
-      "Exit status: 0 measured; 1 a tool failed, or tapline's answer was wrong; 2 the command line or a "
-      "file\n"
-      "is wrong; 4 the file is damaged. How to read the table: bench/README.md.");
+      "Exit status: 0 measured; 1 a tool failed, or tapline's answer was wrong; 2 the command line or a\n"
+      "file is wrong; 4 the file is damaged. How to read the table: bench/README.md.");
 }
 
 // A folder for captures and what tools leave behind, gone at the end.
