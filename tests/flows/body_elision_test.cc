@@ -16,7 +16,7 @@
 namespace tapline::test {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef TAPLINE_SANITIZED
 constexpr std::uint64_t kConversations = 100;
 #else
 constexpr std::uint64_t kConversations = 1000;

@@ -19,7 +19,7 @@ constexpr std::size_t kCrowd = 50;
 constexpr std::uint16_t kFirstPort = 20000;
 
 // Under a sanitizer a case costs ten times as much, and what it is to find shows in fewer.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef TAPLINE_SANITIZED
 constexpr std::size_t kCases = 10'000;
 #else
 constexpr std::size_t kCases = 100'000;
