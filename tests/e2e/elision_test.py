@@ -3,9 +3,11 @@ records have to be equal but for what the contract gives up (its row `elided`). 
 times differ a little; tests/flows shows that they are equal where the stamps are.
 """
 import http.server
+import shutil
 import subprocess
 import unittest
 
+from browser_test import FLAGS, PIXEL
 from capture import Capture, connections, dig, tapline, transactions
 from lab import DEADLINE, LabTest, curl, main, run, start_nginx, start_python
 from recording import assert_alike, without_what_elision_gives_up, without_what_one_reader_knows
@@ -141,6 +143,25 @@ class Elision(LabTest):
             subprocess.run(self.client.command("wrk", "-t", "1", "-c", "8", "-d", "1s", "http://10.0.0.1/a.bin"),
                            stdout=subprocess.DEVNULL, timeout=DEADLINE, check=True)
         self.capture(scene, workers=2)
+
+    @unittest.skipUnless(shutil.which("chromium"), "needs chromium")
+    def test_a_page_with_large_pictures(self):
+        """As Chromium loads it, over its six connections."""
+        pictures = ["picture%d.png" % n for n in range(12)]
+        for number, name in enumerate(pictures):
+            self.lab.write("site/" + name, PIXEL + bytes(number * 2 * MIB))
+        self.lab.write("site/page.html", "<!doctype html><title>pictures</title><link rel=icon href=data:,>" +
+                       "".join("<img src=%s>" % name for name in pictures))
+        start_nginx(self.lab, self.server, "access_log off;")
+
+        def scene():
+            subprocess.run(self.client.command("chromium", *FLAGS, "--user-data-dir=" + self.lab.path("profile"),
+                                               "--dump-dom", "http://10.0.0.1/page.html"),
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=2 * DEADLINE, check=True)
+        records = self.capture(scene)
+        self.assertEqual(sorted(dig(t, "url.path") for t in transactions(records)),
+                         sorted("/" + name for name in pictures + ["page.html"]))
+        self.assertGreater(self.elided, 20 * MIB)
 
 
 class CommandLine(unittest.TestCase):
