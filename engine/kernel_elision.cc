@@ -1,25 +1,26 @@
 #include "engine/kernel_elision.h"
 
-#include <algorithm>
-
 #include "engine/clocks.h"
 
 namespace tapline {
+
+ElisionTable::Connection connection_of(const FlowKey& key) {
+  ElisionTable::Connection connection;
+  connection.ipv6 = key.version() == IpVersion::kV6;
+  for (int end = 0; end < 2; ++end) {
+    const auto i = static_cast<std::size_t>(end);
+    connection.address[i] = key.ip(end).bytes;
+    connection.port[i] = key.port(end);
+    connection.vlan[i] = key.vlan(end);
+  }
+  return connection;
+}
 
 void KernelElision::look_at_clocks() { wall_minus_monotonic_ = wall_now() - monotonic_now(); }
 
 std::optional<BodyElision::Place> KernelElision::claim(const FlowKey& key) {
   if (key.tunnelled() || key.vlan(1)) return std::nullopt;
-  ElisionTable::Connection connection;
-  connection.ipv6 = key.version() == IpVersion::kV6;
-  for (int end = 0; end < 2; ++end) {
-    const auto i = static_cast<std::size_t>(end);
-    const IpAddress address = key.ip(end);
-    std::copy(address.bytes.begin(), address.bytes.end(), connection.address[i].begin());
-    connection.port[i] = key.port(end);
-  }
-  connection.vlan[0] = key.vlan(0);
-  return table_.claim(connection);
+  return table_.claim(connection_of(key));
 }
 
 void KernelElision::arm(Place place, std::uint8_t sender, const ElisionRange& range) {

@@ -9,6 +9,9 @@
 
 namespace tapline {
 
+// A connection in the terms of the table, with all of its key but tunnels.
+ElisionTable::Connection connection_of(const FlowKey& key);
+
 // One of each worker. `table` is that of the filter on the worker's rings, and outlives the object.
 class KernelElision final : public BodyElision {
  public:

@@ -4,7 +4,6 @@
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <array>
 #include <optional>
 #include <random>
@@ -13,6 +12,7 @@
 
 #include "bpf/elision_table.h"
 #include "bpf/port_filter.h"
+#include "engine/kernel_elision.h"
 #include "flows/decode.h"
 #include "tests/bpf/frame.h"
 #include "tests/flows/elision_model.h"
@@ -76,19 +76,6 @@ TcpSegment decoded(const Bytes& frame) {
   TcpSegment segment;
   EXPECT_EQ(decode(packet, segment), Undecoded::kNone);
   return segment;
-}
-
-ElisionTable::Connection connection_of(const FlowKey& key) {
-  ElisionTable::Connection connection;
-  connection.ipv6 = key.version() == IpVersion::kV6;
-  for (int end = 0; end < 2; ++end) {
-    const auto i = static_cast<std::size_t>(end);
-    const IpAddress address = key.ip(end);
-    std::copy(address.bytes.begin(), address.bytes.end(), connection.address[i].begin());
-    connection.port[i] = key.port(end);
-    connection.vlan[i] = key.vlan(end);
-  }
-  return connection;
 }
 
 class Elision : public testing::Test {
