@@ -75,8 +75,8 @@ void FrameChannel::save(std::span<const Packet> packets) {
       // The rule of FlowProcessor. It decodes once more; copying a frame costs more than that.
       const Undecoded why = decode(packet, segment);
       if (why != Undecoded::kNone && why != Undecoded::kFragment) continue;
-      const bool asked_for = only_->contains(segment.key.port(0)) || only_->contains(segment.key.port(1));
-      if (why == Undecoded::kNone && !asked_for) continue;
+      if (why == Undecoded::kNone && !only_->contains_either(segment.key.port(0), segment.key.port(1)))
+        continue;
     }
     if (packet.interface >= counts_.size()) counts_.resize(std::size_t{packet.interface} + 1);
     Count& count = counts_[packet.interface];

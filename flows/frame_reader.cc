@@ -31,7 +31,7 @@ bool FrameReader::read(const Packet& packet, TcpSegment& segment) {
   if (why == Undecoded::kNone) {
     if (options.ignore_encapsulation) segment.key.clear_encapsulation();
     const FlowKey& key = segment.key;
-    if (!options.ports.contains(key.port(0)) && !options.ports.contains(key.port(1))) {
+    if (!options.ports.contains_either(key.port(0), key.port(1))) {
       why = Undecoded::kPort;
     } else if (options.workers > 1 && worker_of(key, options.workers) != options.worker) {
       return false;

@@ -13,6 +13,10 @@ struct PortSet {
 
   void insert(std::uint16_t port) { words[port / 64] |= std::uint64_t{1} << (port % 64); }
   bool contains(std::uint16_t port) const { return (words[port / 64] >> (port % 64) & 1) != 0; }
+  // True for the two ports of a connection that is asked for.
+  bool contains_either(std::uint16_t one, std::uint16_t other) const {
+    return contains(one) || contains(other);
+  }
   friend bool operator==(const PortSet&, const PortSet&) = default;
 };
 
