@@ -1,5 +1,7 @@
 #include "flows/tcp_options.h"
 
+#include "flows/byte_order.h"
+
 namespace tapline {
 
 void read_syn_options(std::span<const std::uint8_t> options, SynParameters& parameters) {
@@ -20,8 +22,7 @@ void read_syn_options(std::span<const std::uint8_t> options, SynParameters& para
     }
     if (options.size() < 2 || options[1] < 2 || options[1] > options.size()) return;
     const std::size_t length = options[1];
-    if (kind == kMss && length == 4)
-      parameters.mss = static_cast<std::uint16_t>(options[2] << 8 | options[3]);
+    if (kind == kMss && length == 4) parameters.mss = load16(&options[2]);
     if (kind == kWindowScale && length == 3) parameters.window_scale = options[2];
     if (kind == kSackPermitted && length == 2) parameters.sack_permitted = true;
     if (kind == kTimestamps && length == 10) parameters.timestamps = true;
