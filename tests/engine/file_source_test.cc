@@ -2,12 +2,10 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <thread>
@@ -17,6 +15,7 @@
 #include "engine/capture_file.h"
 #include "engine/fd.h"
 #include "tests/engine/capture_bytes.h"
+#include "tests/engine/temp_folder.h"
 
 namespace tapline::testing {
 namespace {
@@ -25,17 +24,9 @@ using ::testing::HasSubstr;
 
 std::string text_of(const absl::Status& status) { return std::string(status.message()); }
 
-// A directory of its own, removed with all that is in it.
 class FileSourceTest : public ::testing::Test {
  protected:
-  FileSourceTest() {
-    std::string name = ::testing::TempDir() + "tapline-file-XXXXXX";
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  ~FileSourceTest() override { std::filesystem::remove_all(directory_); }
-
-  std::string path(const std::string& name) const { return directory_ + "/" + name; }
+  std::string path(const std::string& name) const { return folder_.path(name); }
   std::string write_file(const std::string& name, const Bytes& bytes) const {
     std::ofstream(path(name), std::ios::binary)
         .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
@@ -43,7 +34,7 @@ class FileSourceTest : public ::testing::Test {
   }
 
  private:
-  std::string directory_;
+  test::TempFolder folder_;
 };
 
 struct Pipe {
