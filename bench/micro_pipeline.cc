@@ -134,13 +134,18 @@ void finish(benchmark::State& state, const Capture& capture) {
   per_item(state, "frame", capture.blocks.frames());
 }
 
+std::uint64_t captured_bytes(const Block& block) {
+  std::uint64_t bytes = 0;
+  for (const Packet packet : block) bytes += packet.captured;
+  return bytes;
+}
+
 void walk_http(benchmark::State& state) {
   Capture& capture = http_capture(state.range(0));
   for (auto _ : state) {
     std::uint64_t bytes = 0;
-    state.SetIterationTime(capture.blocks.for_each_fresh([&](Block& block) {
-      for (const Packet packet : block) bytes += packet.captured;
-    }));
+    state.SetIterationTime(
+        capture.blocks.for_each_fresh([&](Block& block) { bytes += captured_bytes(block); }));
     if (bytes != capture.figures.bytes) return wrong(state, "bytes are missing");
   }
   finish(state, capture);
@@ -151,9 +156,7 @@ void walk_http_cold(benchmark::State& state) {
   Capture& capture = http_capture(state.range(0));
   for (auto _ : state) {
     std::uint64_t bytes = 0;
-    capture.blocks.for_each([&](Block& block) {
-      for (const Packet packet : block) bytes += packet.captured;
-    });
+    capture.blocks.for_each([&](Block& block) { bytes += captured_bytes(block); });
     if (bytes != capture.figures.bytes) return wrong(state, "bytes are missing");
   }
   finish(state, capture);
