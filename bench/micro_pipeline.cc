@@ -65,8 +65,10 @@ Capture& open_connections(bool bodies, std::uint32_t connections, std::uint32_t 
     std::int64_t time = kStart;
     const auto add = [&](MemoryBlocks& blocks, std::uint32_t number, bool from_client, std::uint8_t flags,
                          std::uint32_t seq, std::uint32_t ack, const std::string& payload) {
+      // No window twice in a row: else acknowledgements would be duplicates, which are rare and cost more.
+      const auto window = static_cast<std::uint16_t>(1000 + time / kStep % 50'000);
       const Segment segment{
-          10u << 24 | number, 192u << 24 | 2u << 8 | 1, 40'000, from_client, flags, seq, ack};
+          10u << 24 | number, 192u << 24 | 2u << 8 | 1, 40'000, from_client, flags, seq, ack, {}, window};
       blocks.add(frame_of(segment, payload), time += kStep);
     };
     const auto asked = static_cast<std::uint32_t>(1 + request.size());
@@ -105,14 +107,15 @@ class CountingSink final : public EventSink {
   std::uint64_t transactions = 0, whole = 0, closed = 0;
 };
 
-// Returns the seconds that it took.
-double process(MemoryBlocks& blocks, FlowProcessor& processor) {
+// Returns the seconds that it took. All packets come so many nanoseconds later than the blocks say.
+double process(MemoryBlocks& blocks, FlowProcessor& processor, std::int64_t later = 0) {
   std::array<Packet, kBatch> batch;
   std::uint64_t ordinal = 0;
   return blocks.for_each_fresh([&](Block& block) {
     std::size_t count = 0;
     for (Packet packet : block) {
       packet.ordinal = ++ordinal;
+      packet.time_ns += later;
       batch[count++] = packet;
       if (count == batch.size()) {
         processor.process(batch);
@@ -179,17 +182,18 @@ void decode_http(benchmark::State& state) {
   finish(state, capture);
 }
 
-// The processor's memory is reserved outside of what is measured; its pages are touched inside, as at the
-// start of a run.
+// The second round of two, a day later: what it costs once the memory that it takes is there.
 void pipeline_http(benchmark::State& state) {
   Capture& capture = http_capture(state.range(0));
   for (auto _ : state) {
     CountingSink sink;
     FlowProcessor processor(flow_options(), sink);
-    state.SetIterationTime(process(capture.blocks, processor));
+    process(capture.blocks, processor);
+    constexpr std::int64_t kDay = 86'400'000'000'000;  // ns
+    state.SetIterationTime(process(capture.blocks, processor, kDay));
     processor.finish(CloseReason::kEnd);
-    if (sink.whole != capture.figures.transactions || sink.transactions != sink.whole ||
-        sink.closed != capture.figures.connections) {
+    if (sink.whole != 2 * capture.figures.transactions || sink.transactions != sink.whole ||
+        sink.closed != 2 * capture.figures.connections) {
       return wrong(state, "transactions or connections are missing");
     }
   }

@@ -44,7 +44,7 @@ std::vector<std::uint8_t> frame_of(const Segment& segment, std::string_view payl
   put32(bytes + kTcpAt + 8, segment.ack);
   bytes[kTcpAt + 12] = static_cast<std::uint8_t>(header / 4 << 4);
   bytes[kTcpAt + 13] = segment.flags;
-  put16(bytes + kTcpAt + 14, 65535);
+  put16(bytes + kTcpAt + 14, segment.window);
   std::copy(segment.options.begin(), segment.options.end(), bytes + kTcpAt + kTcpHeader);
   if (!payload.empty()) std::memcpy(bytes + kTcpAt + header, payload.data(), payload.size());
   const std::uint32_t pseudo_header = sum_of(bytes + kSourceAt, 8) + 6 + tcp_size;

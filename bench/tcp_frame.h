@@ -27,6 +27,7 @@ struct Segment {
   std::uint8_t flags = 0;
   std::uint32_t seq = 0, ack = 0;
   std::span<const std::uint8_t> options{};  // of TCP; whole words, 40 bytes at most
+  std::uint16_t window = 65535;
 };
 
 // An untagged Ethernet frame with IPv4, padded to the least length of one. Its MAC addresses are locally
