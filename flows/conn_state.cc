@@ -17,7 +17,7 @@ void add(Connection& connection, std::uint8_t endpoint, char letter) {
 }
 
 void add_once(Connection& connection, std::uint8_t endpoint, char letter) {
-  if (!has_letter(connection, endpoint, letter)) add(connection, endpoint, letter);
+  if (!connection.history.has(letter_of(connection, endpoint, letter))) add(connection, endpoint, letter);
 }
 
 // At the 1st, 10th, 100th ... time.
@@ -33,29 +33,32 @@ void add_counted(Connection& connection, std::uint8_t endpoint, char letter, Cou
 
 // What its flags say. A segment with two of SYN, FIN and RST has no other letter.
 void add_flag_letters(Connection& connection, const TcpSegment& segment) {
-  const Endpoint& own = connection.sides[segment.sender];
+  Endpoint& own = connection.sides[segment.sender];
   const unsigned control = segment.flags & (kSyn | kFin | kRst);
   if (std::popcount(control) > 1) {
     const bool fin_rst = segment.has(kFin) && segment.has(kRst);
     return add_once(connection, segment.sender, fin_rst ? 'i' : 'q');
   }
+  const EndpointDetails& details = connection.details[segment.sender];
   switch (control) {
     case kSyn:
-      if (!own.syn || own.latest_isn != segment.seq)
+      if (!own.syn || details.latest_isn != segment.seq)
         add(connection, segment.sender, segment.has(kAck) ? 'h' : 's');
       return;
     case kFin:
-      if (!own.fin || own.latest_fin_seq != segment.seq + segment.sequence_length())
+      if (!own.fin || details.latest_fin_seq != segment.seq + segment.sequence_length())
         add(connection, segment.sender, 'f');
       return;
     case kRst:
-      if (!own.rst || own.rst_seq != segment.seq) add(connection, segment.sender, 'r');
+      if (!own.rst || details.rst_seq != segment.seq) add(connection, segment.sender, 'r');
       return;
     default:
       if (segment.payload_bytes > 0) {
-        add_once(connection, segment.sender, 'd');
+        if (!own.data_letter) add(connection, segment.sender, 'd');
+        own.data_letter = true;
       } else if (segment.has(kAck)) {
-        add_once(connection, segment.sender, 'a');
+        if (!own.ack_letter) add(connection, segment.sender, 'a');
+        own.ack_letter = true;
       }
   }
 }
@@ -144,19 +147,16 @@ void note_conn_state(Connection& connection, const TcpSegment& segment, bool bel
   // No window is of use to one who sends no more, or after a reset.
   if (segment.window == 0 && !segment.has(kRst) && peer.state != EndpointState::kClosed &&
       own.state != EndpointState::kReset) {
-    add_counted(connection, segment.sender, 'w', own.window_letter);
+    add_counted(connection, segment.sender, 'w', connection.details[segment.sender].window_letter);
   }
-  if (goes_back(own, segment)) add_counted(connection, segment.sender, 't', own.retransmit_letter);
+  if (goes_back(own, segment))
+    add_counted(connection, segment.sender, 't', connection.details[segment.sender].retransmit_letter);
   move_on(connection, segment, believed, own, peer);
 }
 
 void note_gap(Connection& connection, std::uint8_t endpoint) {
   if (!established_or_closing(connection.sides[0]) || !established_or_closing(connection.sides[1])) return;
-  add_counted(connection, endpoint, 'g', connection.sides[endpoint].gap_letter);
-}
-
-bool has_letter(const Connection& connection, std::uint8_t endpoint, char letter) {
-  return connection.history.has(letter_of(connection, endpoint, letter));
+  add_counted(connection, endpoint, 'g', connection.details[endpoint].gap_letter);
 }
 
 void note_roles(Connection& connection) {

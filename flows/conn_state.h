@@ -18,9 +18,6 @@ void note_conn_state(Connection& connection, const TcpSegment& segment, bool bel
 // numbers mislead elsewhere.
 void note_gap(Connection& connection, std::uint8_t endpoint);
 
-// `letter`, in lower case, is in the history for `endpoint`.
-bool has_letter(const Connection& connection, std::uint8_t endpoint, char letter);
-
 // The client is known now. Where it did not send the first frame, the letters so far change their case, and ^
 // goes before them.
 void note_roles(Connection& connection);

@@ -15,26 +15,26 @@ ConnectionId id_of(const Connection& connection) {
   return id;
 }
 
-std::optional<SynParameters> syn_of(const Endpoint& side) {
+std::optional<SynParameters> syn_of(const Endpoint& side, const EndpointDetails& details) {
   if (!side.syn) return std::nullopt;
   SynParameters syn;
-  syn.isn = side.isn;
-  syn.window = side.syn_window;
-  if (side.has_mss) syn.mss = side.mss;
+  syn.isn = details.isn;
+  syn.window = details.syn_window;
+  if (side.has_mss) syn.mss = details.mss;
   if (side.has_window_scale) syn.window_scale = side.window_scale;
   syn.sack_permitted = side.sack_permitted;
   syn.timestamps = side.timestamps;
   return syn;
 }
 
-SideReport report(const Endpoint& side, const StreamAccount* account) {
+SideReport report(const Endpoint& side, const EndpointDetails& details, const StreamAccount* account) {
   SideReport out;
   out.packets = side.packets;
   out.bytes = side.bytes;
-  out.syn = syn_of(side);
-  out.duplicate_acks = side.duplicate_acks;
-  out.zero_windows = side.zero_windows;
-  out.keep_alives = side.keep_alives;
+  out.syn = syn_of(side, details);
+  out.duplicate_acks = details.duplicate_acks;
+  out.zero_windows = details.zero_windows;
+  out.keep_alives = details.keep_alives;
   if (account != nullptr) {
     out.retransmits = {account->retransmits, account->retransmitted_bytes};
     out.out_of_order = {account->out_of_order, account->out_of_order_bytes};
@@ -88,10 +88,12 @@ ConnectionEvent make_event(const Connection& connection, const ConnectionInfo& i
   event.start = connection.first_time;
   event.end = connection.last_time;
   const std::uint8_t client = connection.client;
-  event.client =
-      report(connection.sides[client], conversation == nullptr ? nullptr : &conversation->account(client));
-  event.server = report(connection.sides[1 - client],
-                        conversation == nullptr ? nullptr : &conversation->account(1 - client));
+  const auto report_of = [&](std::uint8_t endpoint) {
+    return report(connection.sides[endpoint], connection.details[endpoint],
+                  conversation == nullptr ? nullptr : &conversation->account(endpoint));
+  };
+  event.client = report_of(client);
+  event.server = report_of(static_cast<std::uint8_t>(1 - client));
   if (conversation != nullptr) {
     event.client.elided = conversation->elided(client);
     event.server.elided = conversation->elided(1 - client);

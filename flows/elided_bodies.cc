@@ -45,14 +45,14 @@ std::uint32_t HttpConversation::position(const Half& half) {
 }
 
 void HttpConversation::take_elided(FlowContext& context, Connection& connection, const TcpSegment* next) {
-  const std::array before = {halves_[0].account, halves_[1].account};
+  const std::array before = troubles();
   for (std::uint8_t sender = 0; sender < 2; ++sender) {
-    if (!halves_[sender].armed.armed) continue;
+    if (!halves_[sender].armed) continue;
     ElidedRun run = context.elision->read(*place_, sender);
     const bool behind = next != nullptr && is_behind(*next, sender, run);
     const Ring ring = behind ? Ring::kBehind : Ring::kBefore;
     // The source's clock may be ahead of the one that stamps frames.
-    if (behind && ends_run(*next, connection.sides[sender], sender, run, halves_[sender].armed.end)) {
+    if (behind && ends_run(*next, connection.sides[sender], sender, run, rare_[sender].range.end)) {
       run.time = std::min(run.time, next->time_ns);
       run.ack_time = std::min(run.ack_time, next->time_ns);
     }
@@ -66,7 +66,7 @@ void HttpConversation::count_elided(FlowContext& context, Connection& connection
   if (run.packets == 0) return;
   Half& half = halves_[sender];
   Half& other = halves_[1 - sender];
-  ArmedRange& armed = half.armed;
+  ArmedRange& armed = rare_[sender].range;
   Endpoint& own = connection.sides[sender];
   Endpoint& peer = connection.sides[1 - sender];
   const std::uint32_t packets = run.packets - armed.packets, acks = run.acks - armed.acks;
@@ -74,8 +74,8 @@ void HttpConversation::count_elided(FlowContext& context, Connection& connection
   armed.acks = run.acks;
   own.packets += packets;
   peer.packets += acks;
-  half.elided.packets += packets;
-  other.elided.packets += acks;
+  rare_[sender].elided.packets += packets;
+  rare_[1 - sender].elided.packets += acks;
   context.counters.elided += packets + acks;
   if (packets > 0) {
     own.kept_alive = false;
@@ -102,7 +102,7 @@ void HttpConversation::count_elided(FlowContext& context, Connection& connection
 void HttpConversation::take_bytes(FlowContext& context, Connection& connection, std::uint8_t sender,
                                   const ElidedRun& run) {
   Half& half = halves_[sender];
-  ArmedRange& armed = half.armed;
+  ArmedRange& armed = rare_[sender].range;
   Endpoint& own = connection.sides[sender];
   Piece piece;
   piece.origin.time_ns = run.time;
@@ -113,14 +113,14 @@ void HttpConversation::take_bytes(FlowContext& context, Connection& connection, 
   piece.elided = true;
   armed.bytes_taken = true;
   armed.next = run.next;
-  half.elided.bytes += piece.length;
+  rare_[sender].elided.bytes += piece.length;
   context.counters.elided_bytes += piece.length;
   if (half.stream.opaque()) {
-    own.bytes += half.sequence.add(piece.origin.seq, piece.length, half.account);
+    own.bytes += half.sequence.add(context.pool, piece.origin.seq, piece.length, rare_[sender].account);
   } else {
     Exchange exchange(context, connection, *this, sender);
     const bool acks_seen = connection.sides[1 - sender].ack_known;
-    own.bytes += half.reassembler.accept(context.pool, piece, acks_seen, half.account, exchange);
+    own.bytes += half.reassembler.accept(context.pool, piece, acks_seen, rare_[sender].account, exchange);
   }
   if (seq_distance(run.next, own.next_seq) > 0) own.next_seq = run.next;
 }
@@ -136,7 +136,7 @@ bool HttpConversation::may_elide(FlowContext& context, Connection& connection, s
   if (endless && connection.sides[sender].bytes <= context.options.elide_above) return false;
   if (connection.fin_seen() || connection.ended || connection.sides[0].rst || connection.sides[1].rst)
     return false;
-  if (!half.begun || connection.sides[sender].kept_alive || !has_letter(connection, sender, 'd'))
+  if (!half.begun || connection.sides[sender].kept_alive || !connection.sides[sender].data_letter)
     return false;
   if (half.stream.opaque() && !half.sequence.started()) return false;
   return Exchange(context, connection, *this, sender).unread_ahead() > context.options.elide_above;
@@ -145,23 +145,22 @@ bool HttpConversation::may_elide(FlowContext& context, Connection& connection, s
 void HttpConversation::elide(FlowContext& context, Connection& connection, const TcpSegment& segment) {
   for (std::uint8_t sender = 0; sender < 2; ++sender) {
     Half& half = halves_[sender];
-    if (half.armed.armed) keep_armed(context, connection, sender, segment);
-    if (half.armed.armed || !may_elide(context, connection, sender)) continue;
+    if (half.armed) keep_armed(context, connection, sender, segment);
+    if (half.armed || !may_elide(context, connection, sender)) continue;
     if (!place_) place_ = context.elision->claim(connection.key);
     if (!place_) continue;
     const Endpoint& peer = connection.sides[1 - sender];
     ElisionRange range;
     range.begin = position(half);
     range.end = range.begin + static_cast<std::uint32_t>(std::min(half.stream.body_ahead(), kLargestRange));
-    range.acks = peer.seq_known && has_letter(connection, static_cast<std::uint8_t>(1 - sender), 'a') &&
-                 (connection.established || !connection.syn_ack_seen);
+    range.acks = peer.seq_known && peer.ack_letter && (connection.established || !connection.syn_ack_seen);
     range.ack_sequence = peer.next_seq;
-    half.armed = ArmedRange();
-    half.armed.armed = true;
-    half.armed.end = range.end;
+    half.armed = true;
+    rare_[sender].range = ArmedRange();
+    rare_[sender].range.end = range.end;
     context.elision->arm(*place_, sender, range);
   }
-  if (place_ && !halves_[0].armed.armed && !halves_[1].armed.armed) {
+  if (place_ && !halves_[0].armed && !halves_[1].armed) {
     context.elision->release(*place_);
     place_.reset();
   }
@@ -171,25 +170,26 @@ void HttpConversation::elide(FlowContext& context, Connection& connection, const
 void HttpConversation::keep_armed(FlowContext& context, Connection& connection, std::uint8_t sender,
                                   const TcpSegment& segment) {
   const Half& half = halves_[sender];
+  const ArmedRange& range = rare_[sender].range;
   const ElidedRun run = context.elision->read(*place_, sender);
   const bool closing =
       connection.fin_seen() || connection.ended;  // the filter may not have seen it: fragments
-  const bool body_over = half.stream.body_ahead() == 0 || seq_distance(position(half), half.armed.end) >= 0;
-  const bool run_over = run.over && half.armed.all_taken(run) &&
-                        ends_run(segment, connection.sides[sender], sender, run, half.armed.end);
+  const bool body_over = half.stream.body_ahead() == 0 || seq_distance(position(half), range.end) >= 0;
+  const bool run_over =
+      run.over && range.all_taken(run) && ends_run(segment, connection.sides[sender], sender, run, range.end);
   if (body_over || run_over || closing) return disarm(context, connection, sender);
   context.elision->set_ack_sequence(*place_, sender, connection.sides[1 - sender].next_seq);
 }
 
 void HttpConversation::disarm(FlowContext& context, Connection& connection, std::uint8_t sender) {
   count_elided(context, connection, sender, context.elision->stop(*place_, sender), Ring::kBehind);
-  halves_[sender].armed.armed = false;
+  halves_[sender].armed = false;
 }
 
 void HttpConversation::stop_eliding(FlowContext& context, Connection& connection) {
-  const std::array before = {halves_[0].account, halves_[1].account};
+  const std::array before = troubles();
   for (std::uint8_t sender = 0; sender < 2; ++sender) {
-    if (halves_[sender].armed.armed) disarm(context, connection, sender);
+    if (halves_[sender].armed) disarm(context, connection, sender);
   }
   context.elision->release(*place_);
   place_.reset();

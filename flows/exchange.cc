@@ -28,7 +28,7 @@ MessageRecord* Exchange::message() const {
 }
 
 void Exchange::data(std::string_view bytes, const Origin& origin, bool segment_start) {
-  half().elided_until = 0;
+  half().left_out = false;
   if (response_ && origin.has_ack &&
       (!conversation_.served_known_ || seq_distance(origin.ack, conversation_.served_) > 0)) {
     conversation_.served_ = origin.ack;
@@ -37,6 +37,7 @@ void Exchange::data(std::string_view bytes, const Origin& origin, bool segment_s
   if (segment_start && (response_ ? answers_unseen_head(bytes, origin) : withholds_body(bytes, origin))) {
     stream().end_here(*this);
   }
+  if (stream().take_body(bytes.size())) return on_bytes(bytes.size(), bytes.size(), origin.time_ns);
   StreamContext streams = stream_context();
   stream().data(streams, *this, bytes, origin, segment_start);
 }
@@ -70,6 +71,7 @@ void Exchange::gap(std::uint64_t length, const Origin&) {
 }
 
 void Exchange::elided(std::uint64_t length, std::int64_t last_time) {
+  half().left_out = true;
   half().elided_until = last_time;
   StreamContext streams = stream_context();
   stream().elided(streams, *this, length);
@@ -273,7 +275,7 @@ void Exchange::message_over(bool whole) {
   current() = BytePool::kNull;
   Transaction& transaction = at(handle);
   MessageRecord& record = response_ ? transaction.response : transaction.request;
-  record.last_time = std::max(record.last_time, half().elided_until);
+  if (half().left_out) record.last_time = std::max(record.last_time, half().elided_until);
   record.done = true;
   if (!whole && response_) transaction.incomplete |= kMissingResponseBody;
   if (!whole && !response_ && !transaction.body_withheld()) transaction.incomplete |= kMissingRequestBody;

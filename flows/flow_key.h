@@ -53,7 +53,8 @@ class FlowKey {
     address.version = version();
     std::memcpy(address.bytes.data(), &words_[static_cast<std::size_t>(2 * endpoint)], 16);
     return address;
-  }  // The ids that set_encapsulation() was given; 0: the outer tag's, 1: the inner one's.
+  }
+  // The ids that set_encapsulation() was given; 0: the outer tag's, 1: the inner one's.
   std::optional<std::uint16_t> vlan(int which) const {
     const std::uint64_t bits = words_[4] >> (32 + 16 * which) & 0x1fffu;
     return (bits & kTagged) != 0 ? std::optional(static_cast<std::uint16_t>(bits & 0x0fffu)) : std::nullopt;
@@ -72,7 +73,11 @@ class FlowKey {
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
   }
 
-  friend bool operator==(const FlowKey&, const FlowKey&) = default;
+  friend bool operator==(const FlowKey& one, const FlowKey& other) {
+    std::uint64_t difference = 0;
+    for (std::size_t i = 0; i < one.words_.size(); ++i) difference |= one.words_[i] ^ other.words_[i];
+    return difference == 0;
+  }
 
  private:
   static constexpr std::uint64_t kTagged = 0x1000;

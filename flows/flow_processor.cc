@@ -30,7 +30,13 @@ struct FlowProcessor::State {
         reader(context),
         wheel(std::max(options.max_flows, 1u)),
         lists(std::max(options.max_flows, 1u)),
-        eliding_lists(elision != nullptr ? std::max(options.max_flows, 1u) : 0) {}
+        eliding_lists(elision != nullptr ? std::max(options.max_flows, 1u) : 0) {
+    // The kernel's conntrack waits as long for the last ACK.
+    constexpr std::int64_t kLastAckTimeout = 30 * kSecond;
+    patience = {options.attempt_timeout, options.established_timeout, options.half_closed_timeout,
+                std::max(kLastAckTimeout, options.close_linger), options.close_linger};
+    least_patience = *std::min_element(patience.begin(), patience.end());
+  }
 
   struct Entry {
     TcpSegment segment;
@@ -39,6 +45,11 @@ struct FlowProcessor::State {
   };
 
   void read(const Packet& packet, Entry& entry);
+  void prefetch_conversation(std::uint64_t hash) {
+    const Connection* const connection = table.guess(hash);
+    if (connection == nullptr) return;
+    if (const HttpConversation* conversation = conversation_of(*connection)) conversation->prefetch();
+  }
   void handle(const Packet& packet, const Entry& entry);
   Connection& open(const TcpSegment& segment, std::uint64_t hash);
   void update(Connection& connection, const Packet& packet, const TcpSegment& segment);
@@ -49,13 +60,15 @@ struct FlowProcessor::State {
   void make_room(std::int64_t time_ns);
   void evict(Connection& connection, std::int64_t time_ns);
   void pass_time(std::int64_t time_ns);
-  std::int64_t patience(const Connection& connection) const;
+  // How long silence is borne.
+  enum class Patience : std::uint8_t { kAttempt, kOpen, kHalfClosed, kLastAck, kLinger };
+  static Patience patience_class(const Connection& connection);
   std::int64_t expiry(const Connection& connection) const {
-    return connection.last_time + patience(connection);
+    return connection.last_time + patience[static_cast<std::size_t>(patience_class(connection))];
   }
   // What is left out keeps a connection alive as frames do.
   bool expired(Connection& connection, std::int64_t time_ns) {
-    if (expiry(connection) >= time_ns) return false;
+    if (connection.last_time + least_patience >= time_ns || expiry(connection) >= time_ns) return false;
     if (connection.elides) take_elided(connection, nullptr);
     return expiry(connection) < time_ns;
   }
@@ -89,6 +102,8 @@ struct FlowProcessor::State {
   SlotPool<HttpConversation> conversations;
   FrameReader reader;
   TimerWheel wheel;
+  std::array<std::int64_t, 5> patience;  // ns, by Patience
+  std::int64_t least_patience;           // of these
   IndexLists lists;
   // By EvictionClass, those that came to it first in front; of what is evicted last there is no list.
   std::array<IndexLists::List, static_cast<std::size_t>(EvictionClass::kLast)> evictable;
@@ -160,6 +175,7 @@ Connection& FlowProcessor::State::open(const TcpSegment& segment, std::uint64_t 
 void FlowProcessor::State::update(Connection& connection, const Packet& packet, const TcpSegment& segment) {
   if (connection.elides) take_elided(connection, &segment);
   if (connection.holds_bytes) release_held(connection, segment.time_ns);
+  const Patience patience_before = patience_class(connection);
   const std::int64_t deadline_before = deadline(connection);
   if (!connection.roles_known()) decide_roles(connection, segment, context.options.ports);
   track(connection, segment);
@@ -189,6 +205,7 @@ void FlowProcessor::State::update(Connection& connection, const Packet& packet, 
   }
   relist(connection);
   // The wheel learns by itself of deadlines that are put off.
+  if (patience_class(connection) == patience_before && !connection.holds_bytes) return;
   if (const std::int64_t at = deadline(connection); at < deadline_before) {
     const std::uint32_t index = table.index_of(connection);
     wheel.cancel(index);
@@ -255,15 +272,10 @@ void FlowProcessor::State::tell_packet(const Connection& connection, const Packe
   context.sink.on_packet(event);
 }
 
-std::int64_t FlowProcessor::State::patience(const Connection& connection) const {
-  const FlowOptions& options = context.options;
-  // The kernel's conntrack waits as long for the last ACK.
-  constexpr std::int64_t kLastAckTimeout = 30 * kSecond;
-  return connection.ended ? connection.awaits_last_ack() ? std::max(kLastAckTimeout, options.close_linger)
-                                                         : options.close_linger
-         : connection.unanswered() || connection.half_open() ? options.attempt_timeout
-         : connection.fin_seen()                             ? options.half_closed_timeout
-                                                             : options.established_timeout;
+FlowProcessor::State::Patience FlowProcessor::State::patience_class(const Connection& connection) {
+  if (connection.ended) return connection.awaits_last_ack() ? Patience::kLastAck : Patience::kLinger;
+  if (connection.unanswered() || connection.half_open()) return Patience::kAttempt;
+  return connection.fin_seen() ? Patience::kHalfClosed : Patience::kOpen;
 }
 
 void FlowProcessor::State::pass_time(std::int64_t time_ns) {
@@ -357,6 +369,9 @@ void FlowProcessor::process(std::span<const Packet> packets) {
     for (std::size_t i = 0; i < n; ++i) state.read(packets[i], state.batch[i]);
     for (std::size_t i = 0; i < n; ++i) {
       if (state.batch[i].mine) state.table.prefetch_connection(state.batch[i].hash);
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      if (state.batch[i].mine) state.prefetch_conversation(state.batch[i].hash);
     }
     for (std::size_t i = 0; i < n; ++i) state.handle(packets[i], state.batch[i]);
     state.reader.end_batch();

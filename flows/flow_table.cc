@@ -18,7 +18,7 @@ void FlowTable::prefetch_connection(std::uint64_t hash) {
   const Slot& slot = slots_[home(hash)];
   if (slot.index == kEmpty) return;
   const char* lines = reinterpret_cast<const char*>(&pool_[slot.index]);
-  for (std::size_t offset = 0; offset < sizeof(Connection); offset += 64)
+  for (std::size_t offset = 0; offset < kHotConnectionBytes; offset += 64)
     __builtin_prefetch(lines + offset, 1);
 }
 

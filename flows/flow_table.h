@@ -10,8 +10,8 @@
 namespace tapline {
 
 // Open addressing over (hash, index) pairs, at most half full; connections stand in a pool and never move.
-// The look-up of a batch is split in three, so that its cache misses overlap: prefetch_slot() for all,
-// prefetch_connection() for all, then find() one by one.
+// The look-up of a batch is split, so that its cache misses overlap: prefetch_slot() for all,
+// prefetch_connection() for all, what guess() tells of for all, then find() one by one.
 class FlowTable {
  public:
   // Pairs are reserved for `capacity` connections; `seed` makes the places unpredictable.
@@ -20,6 +20,11 @@ class FlowTable {
   std::uint64_t hash(const FlowKey& key) const { return key.hash(seed_); }
   void prefetch_slot(std::uint64_t hash) const { __builtin_prefetch(&slots_[home(hash)]); }
   void prefetch_connection(std::uint64_t hash);
+  // The connection that find() will most likely give; null where its look-up has to search.
+  const Connection* guess(std::uint64_t hash) {
+    const Slot& slot = slots_[home(hash)];
+    return slot.index == kEmpty || slot.hash != fragment(hash) ? nullptr : &pool_[slot.index];
+  }
 
   // null when there is none.
   Connection* find(const FlowKey& key, std::uint64_t hash);

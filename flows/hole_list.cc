@@ -1,23 +1,40 @@
 #include "flows/hole_list.h"
 
 #include <algorithm>
+#include <new>
 
 #include "flows/connection.h"
 
 namespace tapline {
 
-std::uint32_t HoleList::append(std::uint32_t begin, std::uint32_t end) {
-  return insert(count_, {begin, end, false});
+// The block, or a new one; null when the pool has no room.
+HoleList::Block* HoleList::block(BytePool& pool) {
+  if (block_ != BytePool::kNull) return reinterpret_cast<Block*>(pool.at(block_));
+  block_ = pool.allocate(sizeof(Block));
+  return block_ == BytePool::kNull ? nullptr : new (pool.at(block_)) Block();
 }
 
-std::uint32_t HoleList::prepend(std::uint32_t begin, std::uint32_t end) {
-  return insert(0, {begin, end, true});
+void HoleList::clear(BytePool& pool) {
+  pool.release(block_, sizeof(Block));
+  block_ = BytePool::kNull;
 }
 
-HoleList::Filled HoleList::fill(std::uint32_t begin, std::uint32_t end) {
+std::uint32_t HoleList::append(BytePool& pool, std::uint32_t begin, std::uint32_t end) {
+  Block* const list = block(pool);
+  return list == nullptr ? end - begin : list->insert(list->count, {begin, end, false});
+}
+
+std::uint32_t HoleList::prepend(BytePool& pool, std::uint32_t begin, std::uint32_t end) {
+  Block* const list = block(pool);
+  return list == nullptr ? end - begin : list->insert(0, {begin, end, true});
+}
+
+HoleList::Filled HoleList::fill(BytePool& pool, std::uint32_t begin, std::uint32_t end) {
   Filled filled;
-  for (std::size_t i = 0; i < count_;) {
-    Hole& hole = holes_[i];
+  if (empty()) return filled;
+  Block& list = *block(pool);
+  for (std::size_t i = 0; i < list.count;) {
+    Hole& hole = list.holes[i];
     const std::uint32_t from = seq_distance(begin, hole.begin) > 0 ? begin : hole.begin;
     const std::uint32_t to = seq_distance(end, hole.end()) < 0 ? end : hole.end();
     if (seq_distance(to, from) <= 0) {
@@ -28,50 +45,55 @@ HoleList::Filled HoleList::fill(std::uint32_t begin, std::uint32_t end) {
     const Hole rest{to, hole.end(), hole.marked != 0};
     hole = {hole.begin, from, hole.marked != 0};
     if (hole.size == 0) {
-      remove(i);
+      list.remove(i);
     } else {
       ++i;
     }
     if (rest.size > 0) {  // no other has a part of the range
-      filled.forgotten = insert(i, rest);
+      filled.forgotten = list.insert(i, rest);
       break;
     }
   }
+  if (list.count == 0) clear(pool);
   return filled;
 }
 
-std::uint32_t HoleList::mark_before(std::uint32_t seq) {
+std::uint32_t HoleList::mark_before(BytePool& pool, std::uint32_t seq) {
+  if (empty()) return 0;
+  Block& list = *block(pool);
   std::uint32_t fresh = 0;
-  for (std::size_t i = 0; i < count_ && seq_distance(seq, holes_[i].end()) >= 0; ++i) {
-    fresh += holes_[i].marked ? 0 : 1;
-    holes_[i].marked = 1;
+  for (std::size_t i = 0; i < list.count && seq_distance(seq, list.holes[i].end()) >= 0; ++i) {
+    fresh += list.holes[i].marked ? 0 : 1;
+    list.holes[i].marked = 1;
   }
   return fresh;
 }
 
-std::uint64_t HoleList::size() const {
+std::uint64_t HoleList::size(const BytePool& pool) const {
+  if (empty()) return 0;
+  const Block& list = *reinterpret_cast<const Block*>(pool.at(block_));
   std::uint64_t size = 0;
-  for (std::size_t i = 0; i < count_; ++i) size += holes_[i].size;
+  for (std::size_t i = 0; i < list.count; ++i) size += list.holes[i].size;
   return size;
 }
 
-std::uint32_t HoleList::insert(std::size_t at, Hole hole) {
+std::uint32_t HoleList::Block::insert(std::size_t at, Hole hole) {
   std::uint32_t forgotten = 0;
-  if (count_ == kHoles) {
+  if (count == kHoles) {
     if (at == 0) return hole.size;
-    forgotten = holes_[0].size;
+    forgotten = holes[0].size;
     remove(0);
     --at;
   }
-  std::copy_backward(holes_.begin() + at, holes_.begin() + count_, holes_.begin() + count_ + 1);
-  holes_[at] = hole;
-  ++count_;
+  std::copy_backward(holes.begin() + at, holes.begin() + count, holes.begin() + count + 1);
+  holes[at] = hole;
+  ++count;
   return forgotten;
 }
 
-void HoleList::remove(std::size_t at) {
-  std::copy(holes_.begin() + at + 1, holes_.begin() + count_, holes_.begin() + at);
-  --count_;
+void HoleList::Block::remove(std::size_t at) {
+  std::copy(holes.begin() + at + 1, holes.begin() + count, holes.begin() + at);
+  --count;
 }
 
 }  // namespace tapline

@@ -24,7 +24,7 @@ void HttpConversation::begin(const Connection& connection) {
     const Endpoint& side = connection.sides[endpoint];
     Half& half = halves_[endpoint];
     half.stream.start(!connection.is_client(endpoint), !side.syn);
-    if (side.syn) half.reassembler.start(side.isn + 1);
+    if (side.syn) half.reassembler.start(connection.details[endpoint].isn + 1);
     if (side.bytes > 0) {  // counted before it was known who is the client
       half.first_seq = side.next_seq - static_cast<std::uint32_t>(side.bytes);
       half.begun = true;
@@ -33,14 +33,21 @@ void HttpConversation::begin(const Connection& connection) {
 }
 
 void HttpConversation::segment(FlowContext& context, Connection& connection, const TcpSegment& segment) {
+  if (is_smooth(connection, segment)) return smooth_segment(context, connection, segment);
+  any_segment(context, connection, segment);
+}
+
+void HttpConversation::any_segment(FlowContext& context, Connection& connection, const TcpSegment& segment) {
   const auto other = static_cast<std::uint8_t>(1 - segment.sender);
-  const std::array before = {halves_[0].account, halves_[1].account};
+  const std::array before = troubles();
   // First what it acknowledges: a hole that the other side has received data for will not be filled.
   if (Half& half = halves_[other]; half.reassembler.waiting() && segment.has(kAck)) {
     Exchange exchange(context, connection, *this, other);
-    half.reassembler.acknowledged(context.pool, segment.ack, half.account, exchange);
+    half.reassembler.acknowledged(context.pool, segment.ack, rare_[other].account, exchange);
   }
-  if (segment.has(kAck)) halves_[other].sequence.acknowledged(segment.ack, halves_[other].account);
+  if (segment.has(kAck)) {
+    halves_[other].sequence.acknowledged(context.pool, segment.ack, rare_[other].account);
+  }
   measure(connection, segment);
   if (segment.payload_bytes > 0 && !connection.sides[segment.sender].kept_alive) {
     payload(context, connection, segment);
@@ -51,32 +58,79 @@ void HttpConversation::segment(FlowContext& context, Connection& connection, con
   settle(context, connection, before);
 }
 
+std::array<HttpConversation::Troubles, 2> HttpConversation::troubles() const {
+  return {{{rare_[0].account.holes, rare_[0].account.refused},
+           {rare_[1].account.holes, rare_[1].account.refused}}};
+}
+
+// Nothing waits or is missing, and both directions are read: as nearly all segments find it.
+bool HttpConversation::is_smooth(const Connection& connection, const TcpSegment& segment) const {
+  for (const Half& half : halves_) {
+    if (half.reassembler.waiting() || half.stream.opaque()) return false;
+  }
+  if (segment.payload_bytes == 0) return true;
+  const Half& half = halves_[segment.sender];
+  return half.begun && segment.payload_seq() == half.reassembler.next() &&
+         segment.payload.size() == segment.payload_bytes && !connection.sides[segment.sender].kept_alive;
+}
+
+void HttpConversation::smooth_segment(FlowContext& context, Connection& connection,
+                                      const TcpSegment& segment) {
+  const std::uint8_t sender = segment.sender;
+  const Origin origin = {segment.time_ns, segment.ordinal, segment.payload_seq(), segment.ack,
+                         segment.has(kAck)};
+  Exchange exchange(context, connection, *this, sender);
+  if (segment.payload_bytes > 0 && !exchange.ready(origin)) {
+    return any_segment(context, connection, segment);
+  }
+  measure(connection, segment);
+  if (segment.payload_bytes > 0) {
+    Endpoint& side = connection.sides[sender];
+    note_early(halves_[sender], side);
+    halves_[sender].reassembler.come_to(segment.payload_seq() + segment.payload_bytes);
+    exchange.data({reinterpret_cast<const char*>(segment.payload.data()), segment.payload.size()}, origin,
+                  true);
+    side.bytes += segment.payload_bytes;
+    const std::uint32_t end = segment.seq + segment.sequence_length();
+    if (!side.seq_known || seq_distance(end, side.next_seq) > 0) side.next_seq = end;
+    side.seq_known = true;
+  }
+  for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
+    if (connection.sides[endpoint].fin) check_end(context, connection, endpoint);
+    if (halves_[endpoint].stream.opaque()) let_go(context.pool, connection, endpoint);
+  }
+}
+
 // REQUIRES: before payload(), which moves the numbers on.
 void HttpConversation::measure(const Connection& connection, const TcpSegment& segment) {
   const Endpoint& own = connection.sides[segment.sender];
   const Endpoint& peer = connection.sides[1 - segment.sender];
-  if (segment.has(kAck)) halves_[1 - segment.sender].round_trips.acknowledged(segment.ack, segment.time_ns);
+  if (Half& other = halves_[1 - segment.sender]; other.timing && segment.has(kAck)) {
+    other.round_trips.acknowledged(segment.ack, segment.time_ns);
+    other.timing = other.round_trips.waits();
+  }
   if (segment.payload_bytes == 0 || own.kept_alive) return;
   const std::uint32_t end = segment.payload_seq() + segment.payload_bytes;
   if (own.seq_known && seq_distance(segment.payload_seq(), own.next_seq) < 0) {
     halves_[segment.sender].round_trips.sent_again();
   } else if (!peer.ack_known || seq_distance(end, peer.acked) > 0) {
     halves_[segment.sender].round_trips.sent(end, segment.time_ns);
+    halves_[segment.sender].timing = true;
   }
 }
 
 void HttpConversation::note_gaps(Connection& connection, std::uint8_t endpoint,
-                                 const StreamAccount& before) const {
-  for (std::uint32_t i = before.holes; i != halves_[endpoint].account.holes; ++i)
+                                 std::uint32_t holes_before) const {
+  for (std::uint32_t i = holes_before; i != rare_[endpoint].account.holes; ++i)
     note_gap(connection, endpoint);
 }
 
 // What follows from bytes that have come out.
 void HttpConversation::settle(FlowContext& context, Connection& connection,
-                              const std::array<StreamAccount, 2>& before) {
+                              const std::array<Troubles, 2>& before) {
   for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
-    note_gaps(connection, endpoint, before[endpoint]);
-    context.counters.reassembly_refused += halves_[endpoint].account.refused - before[endpoint].refused;
+    note_gaps(connection, endpoint, before[endpoint].holes);
+    context.counters.reassembly_refused += rare_[endpoint].account.refused - before[endpoint].refused;
     check_end(context, connection, endpoint);
     let_go(context.pool, connection, endpoint);
   }
@@ -96,7 +150,7 @@ std::int64_t HttpConversation::held_until(const BytePool& pool) const {
 
 void HttpConversation::pass_time(FlowContext& context, Connection& connection, std::int64_t time_ns) {
   if (!holds(context.pool) || time_ns < held_until(context.pool)) return;
-  const std::array before = {halves_[0].account, halves_[1].account};
+  const std::array before = troubles();
   release_held(context, connection, time_ns);
   settle(context, connection, before);
 }
@@ -106,13 +160,16 @@ void HttpConversation::let_go(BytePool& pool, const Connection& connection, std:
   Half& half = halves_[endpoint];
   if (!half.stream.opaque()) return;
   if (half.reassembler.started() && !half.sequence.started()) {
-    half.sequence.start(half.reassembler.next(), half.reassembler.lost());
-    half.unsettled = half.reassembler.lost().size();  // they may still come
-    half.account.missed_bytes -= half.unsettled;
+    const HoleList lost = half.reassembler.hand_over_lost();
+    Rare& rare = rare_[endpoint];
+    rare.unsettled = lost.size(pool);  // they may still come
+    rare.account.missed_bytes -= rare.unsettled;
+    half.sequence.start(pool, half.reassembler.next(), lost);
     StreamAccount counted;  // when they came
-    half.reassembler.for_each_kept(
-        pool, [&](std::uint32_t seq, std::uint32_t length) { half.sequence.add(seq, length, counted); });
-    half.account.missed_bytes += counted.missed_bytes;
+    half.reassembler.for_each_kept(pool, [&](std::uint32_t seq, std::uint32_t length) {
+      half.sequence.add(pool, seq, length, counted);
+    });
+    rare.account.missed_bytes += counted.missed_bytes;
   }
   half.reassembler.clear(pool);
   if (connection.is_client(endpoint)) release_hello(pool);
@@ -125,6 +182,10 @@ void HttpConversation::release_hello(BytePool& pool) {
 
 void HttpConversation::release(BytePool& pool) {
   release_hello(pool);
+  for (Half& half : halves_) {
+    half.reassembler.clear(pool);
+    half.sequence.release(pool);
+  }
   pool.release(server_name_, server_name_size_);
   server_name_ = BytePool::kNull;
 }
@@ -138,7 +199,7 @@ bool HttpConversation::release_ready(FlowContext& context, Connection& connectio
       Half& half = halves_[endpoint];
       if (!half.reassembler.held(context.pool)) continue;
       Exchange exchange(context, connection, *this, endpoint);
-      more = half.reassembler.release(context.pool, half.account, exchange) || more;
+      more = half.reassembler.release(context.pool, rare_[endpoint].account, exchange) || more;
     }
     any = any || more;
   }
@@ -164,10 +225,10 @@ void HttpConversation::release_held(FlowContext& context, Connection& connection
     if (held_for_ < kPatience && time_ns < origin.time_ns + kPatienceTime) return;
     const auto other = static_cast<std::uint8_t>(1 - first);
     Exchange exchange(context, connection, *this, other);
-    halves_[other].reassembler.skip_to(context.pool, origin.ack, halves_[other].account, exchange);
+    halves_[other].reassembler.skip_to(context.pool, origin.ack, rare_[other].account, exchange);
     if (!release_ready(context, connection)) {  // both wait for each other: the older goes first
       Exchange forced(context, connection, *this, first, true);
-      halves_[first].reassembler.release(context.pool, halves_[first].account, forced);
+      halves_[first].reassembler.release(context.pool, rare_[first].account, forced);
     }
   }
   held_for_ = 0;
@@ -183,29 +244,38 @@ std::uint32_t HttpConversation::stream_start(const Connection& connection, const
   return told && seq_distance(segment.payload_seq(), start) > 0 ? start : segment.payload_seq();
 }
 
+// Nothing can come before the first bytes any more. For each segment with payload, before the numbers come
+// round.
+void HttpConversation::note_early(Half& half, const Endpoint& side) {
+  half.early_over = half.early_over || side.syn || seq_distance(side.next_seq, half.first_seq) > kFarthest;
+}
+
 // Where the SYN was not captured, what comes behind the first bytes can stand before them: sent earlier, or
 // sent again from before the capture. The stream is read from its first segment on, so they only count. Takes
 // them off `piece`.
-std::uint32_t HttpConversation::take_early(Half& half, const Endpoint& side, Piece& piece) {
-  // Before the numbers come round.
-  half.early_over = half.early_over || side.syn || seq_distance(side.next_seq, half.first_seq) > kFarthest;
+std::uint32_t HttpConversation::take_early(BytePool& pool, const Endpoint& side, std::uint8_t sender,
+                                           Piece& piece) {
+  Half& half = halves_[sender];
+  StreamAccount& account = rare_[sender].account;
+  note_early(half, side);
   const std::int32_t before = seq_distance(half.first_seq, piece.origin.seq);
   if (half.early_over || before <= 0 || before > kFarthest) return 0;
   const std::uint32_t early = std::min(static_cast<std::uint32_t>(before), piece.length);
   if (const std::uint32_t end = piece.origin.seq + piece.length;
       end != half.first_seq && early == piece.length) {
-    half.stream.opaque() ? half.sequence.lack_early(end, half.first_seq, half.account)
-                         : half.reassembler.lack_early(end, half.first_seq, half.account);
+    half.stream.opaque() ? half.sequence.lack_early(pool, end, half.first_seq, account)
+                         : half.reassembler.lack_early(pool, end, half.first_seq, account);
   }
   half.first_seq = piece.origin.seq;
-  ++half.account.out_of_order;
-  half.account.out_of_order_bytes += early;
+  ++account.out_of_order;
+  account.out_of_order_bytes += early;
   piece.trim_front(early);
   return early;
 }
 
 void HttpConversation::payload(FlowContext& context, Connection& connection, const TcpSegment& segment) {
   Half& half = halves_[segment.sender];
+  StreamAccount& account = rare_[segment.sender].account;
   Endpoint& side = connection.sides[segment.sender];
   const Endpoint& peer = connection.sides[1 - segment.sender];
   if (!half.reassembler.started()) half.reassembler.start(stream_start(connection, segment));
@@ -216,15 +286,16 @@ void HttpConversation::payload(FlowContext& context, Connection& connection, con
   piece.length = segment.payload_bytes;
   piece.bytes = {reinterpret_cast<const char*>(segment.payload.data()), segment.payload.size()};
   if (half.stream.opaque() && !half.sequence.started()) half.sequence.start(half.reassembler.next());
-  side.bytes += take_early(half, side, piece);
+  side.bytes += take_early(context.pool, side, segment.sender, piece);
   if (half.stream.opaque()) {
-    if (piece.length > 0) side.bytes += half.sequence.add(piece.origin.seq, piece.length, half.account);
+    if (piece.length > 0)
+      side.bytes += half.sequence.add(context.pool, piece.origin.seq, piece.length, account);
   } else if (piece.length > 0) {
     Exchange exchange(context, connection, *this, segment.sender);
-    side.bytes += half.reassembler.accept(context.pool, piece, peer.ack_known, half.account, exchange);
+    side.bytes += half.reassembler.accept(context.pool, piece, peer.ack_known, account, exchange);
     // What it left open may have been acknowledged before it came.
     if (half.reassembler.waiting() && peer.ack_known) {
-      half.reassembler.acknowledged(context.pool, peer.acked, half.account, exchange);
+      half.reassembler.acknowledged(context.pool, peer.acked, account, exchange);
     }
   }
   const std::uint32_t end = segment.seq + segment.sequence_length();
@@ -237,7 +308,9 @@ void HttpConversation::check_end(FlowContext& context, Connection& connection, s
   Half& half = halves_[endpoint];
   const Endpoint& side = connection.sides[endpoint];
   if (half.ended || !side.fin || half.stream.opaque()) return;
-  if (half.reassembler.started() && seq_distance(side.fin_seq - 1, half.reassembler.next()) > 0) return;
+  if (half.reassembler.started() &&
+      seq_distance(connection.details[endpoint].fin_seq - 1, half.reassembler.next()) > 0)
+    return;
   half.ended = true;
   Exchange(context, connection, *this, endpoint).end_of_stream();
 }
@@ -254,7 +327,7 @@ void HttpConversation::read_rest(FlowContext& context, Connection& connection) {
     const std::uint8_t first = !waits(1) || (waits(0) && origin(0).time_ns <= origin(1).time_ns) ? 0 : 1;
     Half& half = halves_[first];
     Exchange exchange(context, connection, *this, first);
-    half.reassembler.skip_to(context.pool, origin(first).seq, half.account, exchange);
+    half.reassembler.skip_to(context.pool, origin(first).seq, rare_[first].account, exchange);
   }
 }
 
@@ -265,27 +338,30 @@ void HttpConversation::give_up_tail(FlowContext& context, Connection& connection
   const Endpoint& side = connection.sides[endpoint];
   const Endpoint& peer = connection.sides[1 - endpoint];
   if (!half.reassembler.started()) return;
-  const StreamAccount before = half.account;
+  StreamAccount& account = rare_[endpoint].account;
+  const StreamAccount before = account;
   if (half.stream.opaque()) {
     if (!half.sequence.started()) half.sequence.start(half.reassembler.next());
     std::uint32_t end = half.sequence.next();
-    if ((side.fin || peer.ack_known) && !half.ended) end = side.fin ? side.fin_seq - 1 : peer.acked;
-    half.sequence.finish(seq_distance(end, half.sequence.next()) > kFarthest ? half.sequence.next() : end,
-                         half.account);
+    if ((side.fin || peer.ack_known) && !half.ended)
+      end = side.fin ? connection.details[endpoint].fin_seq - 1 : peer.acked;
+    half.sequence.finish(context.pool,
+                         seq_distance(end, half.sequence.next()) > kFarthest ? half.sequence.next() : end,
+                         account);
     GapCounters& gaps =
         connection.is_client(endpoint) ? context.counters.client_gaps : context.counters.server_gaps;
-    gaps.count += half.account.holes - before.holes;
+    gaps.count += account.holes - before.holes;
     // Those of holes that were given up before are counted.
-    const std::uint64_t missed = half.account.missed_bytes - before.missed_bytes;
-    gaps.bytes += missed - std::min(missed, half.unsettled);
-    return note_gaps(connection, endpoint, before);
+    const std::uint64_t missed = account.missed_bytes - before.missed_bytes;
+    gaps.bytes += missed - std::min(missed, rare_[endpoint].unsettled);
+    return note_gaps(connection, endpoint, before.holes);
   }
   if (half.ended || (!side.fin && !peer.ack_known)) return;
-  const std::uint32_t end = side.fin ? side.fin_seq - 1 : peer.acked;
+  const std::uint32_t end = side.fin ? connection.details[endpoint].fin_seq - 1 : peer.acked;
   if (seq_distance(end, half.reassembler.next()) > kFarthest) return;
   Exchange exchange(context, connection, *this, endpoint);
-  half.reassembler.skip_to(context.pool, end, half.account, exchange);
-  note_gaps(connection, endpoint, before);
+  half.reassembler.skip_to(context.pool, end, account, exchange);
+  note_gaps(connection, endpoint, before.holes);
 }
 
 void HttpConversation::finish(FlowContext& context, Connection& connection, CloseReason reason) {

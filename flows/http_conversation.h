@@ -18,8 +18,21 @@ namespace tapline {
 
 // Attached to a connection when its first payload comes. Transactions whose end is not known yet stand in the
 // pool, oldest first.
-class HttpConversation {
+//
+// The first line of cache is the conversation's, three more are each direction's: what a segment asks stands
+// in the first of these, and the round trips in the last. What is only asked for when something is missing
+// comes behind them.
+class alignas(64) HttpConversation {
  public:
+  // Starts to load what the next segment asks.
+  void prefetch() const {
+    __builtin_prefetch(this, 1);
+    for (const Half& half : halves_) {
+      __builtin_prefetch(&half, 1);
+      __builtin_prefetch(&half.round_trips, 1);
+    }
+  }
+
   // REQUIRES: the connection's roles are known.
   void begin(const Connection& connection);
 
@@ -56,42 +69,54 @@ class HttpConversation {
   void release(BytePool& pool);
 
   const StreamAccount& account(int endpoint) const {
-    return halves_[static_cast<std::size_t>(endpoint)].account;
+    return rare_[static_cast<std::size_t>(endpoint)].account;
   }
-  Volume elided(int endpoint) const { return halves_[static_cast<std::size_t>(endpoint)].elided; }
+  Volume elided(int endpoint) const { return rare_[static_cast<std::size_t>(endpoint)].elided; }
   std::optional<RoundTrips> round_trips(int endpoint) const {
     return halves_[static_cast<std::size_t>(endpoint)].round_trips.result();
   }
 
  private:
   friend class Exchange;
+  // What one endpoint sends. In front what each segment asks.
+  struct Half {
+    Reassembler reassembler;
+    bool begun : 1 = false;       // first_seq is set
+    bool early_over : 1 = false;  // nothing will be counted before first_seq
+    bool ended : 1 = false;       // its FIN has come out in order
+    bool timing : 1 = false;      // round_trips may wait for something
+    bool armed : 1 = false;       // body bytes may be left out: Rare::range
+    bool left_out : 1 = false;    // so were its latest bytes; the last of them were sent at elided_until
+    HttpStream stream;
+    std::uint32_t first_seq = 0;    // of the earliest byte that was counted; with `begun`
+    SequenceAccount sequence;       // once the stream is opaque
+    std::int64_t elided_until = 0;  // with `left_out`
+    alignas(64) RoundTripMeter round_trips;
+  };
+  static_assert(sizeof(Half) == 192);
+
   // Where body bytes of one direction may be left out, and how much of what was has been counted.
   struct ArmedRange {
-    bool armed = false;
-    bool bytes_taken = false;             // some, up to next
     std::uint32_t next = 0;               // with bytes_taken
     std::uint32_t end = 0;                // of the range
     std::uint32_t packets = 0, acks = 0;  // that were counted
+    bool bytes_taken = false;             // some, up to next
 
     bool all_taken(const ElidedRun& run) const {
       return run.packets == 0 || (bytes_taken && next == run.next);
     }
   };
-  struct Half {  // what one endpoint sends
-    Reassembler reassembler;
+  // What is asked of one endpoint's stream when something is wrong with it, and at its end.
+  struct Rare {
     StreamAccount account;
-    HttpStream stream;
-    SequenceAccount sequence;  // once the stream is opaque
-    RoundTripMeter round_trips;
-    Volume elided;                  // its segments that were left out, acknowledgements included
-    std::int64_t elided_until = 0;  // when the latest of its bytes was sent, if that was left out; else 0
-    ArmedRange armed;
+    Volume elided;  // its segments that were left out, acknowledgements included
     std::uint64_t unsettled =
         0;  // bytes of holes that were given up before it was opaque, and may still come
-    std::uint32_t first_seq = 0;  // of the earliest byte that was counted; with `begun`
-    bool begun = false;
-    bool early_over = false;  // nothing will be counted before first_seq
-    bool ended = false;       // its FIN has come out in order
+    ArmedRange range;
+  };
+  // Of StreamAccount, what is followed up when it has grown.
+  struct Troubles {
+    std::uint32_t holes, refused;
   };
 
   enum class Ring : std::uint8_t { kBefore, kBehind };  // whether all frames before a run have been handled
@@ -106,10 +131,15 @@ class HttpConversation {
 
   void measure(const Connection& connection, const TcpSegment& segment);
   std::uint32_t stream_start(const Connection& connection, const TcpSegment& segment) const;
-  static std::uint32_t take_early(Half& half, const Endpoint& side, Piece& piece);
+  static void note_early(Half& half, const Endpoint& side);
+  std::uint32_t take_early(BytePool& pool, const Endpoint& side, std::uint8_t sender, Piece& piece);
+  bool is_smooth(const Connection& connection, const TcpSegment& segment) const;
+  void any_segment(FlowContext& context, Connection& connection, const TcpSegment& segment);
+  void smooth_segment(FlowContext& context, Connection& connection, const TcpSegment& segment);
+  std::array<Troubles, 2> troubles() const;
   void payload(FlowContext& context, Connection& connection, const TcpSegment& segment);
-  void note_gaps(Connection& connection, std::uint8_t endpoint, const StreamAccount& before) const;
-  void settle(FlowContext& context, Connection& connection, const std::array<StreamAccount, 2>& before);
+  void note_gaps(Connection& connection, std::uint8_t endpoint, std::uint32_t holes_before) const;
+  void settle(FlowContext& context, Connection& connection, const std::array<Troubles, 2>& before);
   void release_held(FlowContext& context, Connection& connection, std::int64_t time_ns);
   void read_rest(FlowContext& context, Connection& connection);
   bool release_ready(FlowContext& context, Connection& connection);
@@ -118,7 +148,6 @@ class HttpConversation {
   void let_go(BytePool& pool, const Connection& connection, std::uint8_t endpoint);
   void release_hello(BytePool& pool);
 
-  std::array<Half, 2> halves_;  // by endpoint of the key
   // The queue of transactions, and the two being read now; handles into the pool.
   BytePool::Handle oldest_ = BytePool::kNull, newest_ = BytePool::kNull;
   BytePool::Handle requesting_ = BytePool::kNull, responding_ = BytePool::kNull;
@@ -140,6 +169,9 @@ class HttpConversation {
   bool candidate_ = false;      // the head being read was found by searching, and nothing confirms its place
   bool response_hole_ = false;  // responses may be missing among those of this burst
   bool overlapping_ = false;    // the client sends before it has all responses: bursts have no ends
+  std::array<Half, 2> halves_;  // by endpoint of the key
+  std::array<Rare, 2> rare_;    // by endpoint of the key
 };
+static_assert(sizeof(HttpConversation) <= 640);
 
 }  // namespace tapline

@@ -170,7 +170,8 @@ void HttpStream::take_head(MessageHandler& handler, std::string_view head, std::
   const Body body = handler.on_head(head, first_, last_time, cut);
   if (state_ == State::kOpaque) return;
   if (cut) {
-    after_head_ = body;
+    after_head_ = body.kind;
+    remaining_ = body.length;
     state_ = State::kSkipHead;
     return;
   }
@@ -219,7 +220,7 @@ void HttpStream::skip_head(MessageHandler& handler, Input& in) {
   const std::size_t n = to_empty_line(in.bytes, done);
   handler.on_bytes(n, 0, in.origin.time_ns);
   in.consume(n);
-  if (done) follow(handler, after_head_);
+  if (done) follow(handler, {after_head_, remaining_});
 }
 
 void HttpStream::read_body(MessageHandler& handler, Input& in) {

@@ -78,6 +78,14 @@ class HttpStream {
   void data(StreamContext& context, MessageHandler& handler, std::string_view bytes, Origin origin,
             bool segment_start);
   void gap(StreamContext& context, MessageHandler& handler, std::uint64_t length);
+  // Takes the next `n` bytes where nothing but body is to be had of them and the body goes on behind them;
+  // false: data() must see them. The caller tells the handler's on_bytes() itself.
+  bool take_body(std::size_t n) {
+    if (state_ == State::kUntilClose) return true;
+    if ((state_ != State::kBody && state_ != State::kChunkData) || n >= remaining_) return false;
+    remaining_ -= n;
+    return true;
+  }
   // What comes next is body, or the size of a chunk of it.
   bool at_body() const {
     return state_ == State::kBody || state_ == State::kUntilClose || state_ == State::kChunkSize;
@@ -147,13 +155,11 @@ class HttpStream {
   std::string_view buffered(const StreamContext& context) const;
   bool append(StreamContext& context, std::string_view bytes);
 
+  // What each segment needs comes first.
   std::uint64_t remaining_ = 0;  // of the body or chunk; in kChunkSize the size as far as read
-  Origin first_;                 // of the head being read
-  std::int64_t head_time_ = 0;   // the latest frame of it, or of a chunk size line
   BytePool::Handle buffer_ = BytePool::kNull;
   std::uint32_t buffered_ = 0;  // bytes of an unfinished head or of trailers
   std::uint32_t untold_ = 0;    // bytes of a chunk size line of which on_bytes() has not been told yet
-  Body after_head_;             // in kSkipHead
   State state_ = State::kStart;
   bool response_ = false;
   bool recognised_ = false;     // the start line of the head being read is one
@@ -162,6 +168,10 @@ class HttpStream {
   bool digit_seen_ = false;     // of the chunk size
   bool trailers_cut_ = false;   // the rest of the trailers is over the limit, or found no room
   bool in_empty_line_ = false;  // nothing of the line came yet, of a head being skipped or of trailers
+  Body::Kind after_head_ = Body::Kind::kNone;  // in kSkipHead; its length is in remaining_
+  Origin first_;                               // of the head being read
+  std::int64_t head_time_ = 0;                 // the latest frame of it, or of a chunk size line
 };
+static_assert(sizeof(HttpStream) == 72);
 
 }  // namespace tapline

@@ -19,7 +19,8 @@ bool Exchange::ready(const Origin& origin) const {
   const std::int32_t unread = seq_distance(origin.ack, half.reassembler.next());
   if (unread <= 0 || unread > kFarthestAck) return true;
   const Endpoint& side = connection_.sides[other];
-  return side.fin && origin.ack == side.fin_seq && unread == 1;  // all that is unread is the FIN
+  return side.fin && origin.ack == connection_.details[other].fin_seq &&
+         unread == 1;  // all that is unread is the FIN
 }
 
 BytePool::Handle Exchange::oldest_waiting() const {

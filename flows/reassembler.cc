@@ -32,7 +32,7 @@ std::uint32_t Reassembler::accept(BytePool& pool, const Piece& arrived, bool ack
   std::uint32_t late = 0;
   if (ahead < 0) {
     const auto old = static_cast<std::uint32_t>(std::min<std::int64_t>(-std::int64_t{ahead}, piece.length));
-    late = lost_.fill(piece.origin.seq, piece.origin.seq + old).bytes;
+    late = lost_.fill(pool, piece.origin.seq, piece.origin.seq + old).bytes;
     account.missed_bytes -= late;
     // One old byte, or none, at the end of what was sent is a keep-alive probe (RFC 9293 section 3.8.4).
     const bool probe = late == 0 && piece.length <= 1 && ahead == -1;
@@ -165,10 +165,10 @@ bool Reassembler::release(BytePool& pool, StreamAccount& account, StreamConsumer
 }
 
 // What is before `seq` did not come.
-void Reassembler::lose(std::uint32_t seq, StreamAccount& account) {
+void Reassembler::lose(BytePool& pool, std::uint32_t seq, StreamAccount& account) {
   account.missed_bytes += seq - next_;
   ++account.holes;
-  lost_.append(next_, seq);
+  lost_.append(pool, next_, seq);
   next_ = seq;
 }
 
@@ -177,7 +177,7 @@ void Reassembler::give_up_first_hole(BytePool& pool, StreamAccount& account, Str
   const Origin origin = first_origin(pool);
   const std::uint32_t hole = origin.seq - next_;
   if (hole == 0) return;
-  lose(origin.seq, account);
+  lose(pool, origin.seq, account);
   consumer.gap(hole, origin);
 }
 
@@ -194,7 +194,7 @@ void Reassembler::skip_to(BytePool& pool, std::uint32_t seq, StreamAccount& acco
   acknowledged(pool, seq, account, consumer);
   const std::int32_t hole = seq_distance(seq, next_);
   if (hole <= 0 || held(pool)) return;
-  lose(seq, account);
+  lose(pool, seq, account);
   Origin origin;
   origin.seq = seq;
   consumer.gap(static_cast<std::uint32_t>(hole), origin);
@@ -209,6 +209,7 @@ void Reassembler::drain(BytePool& pool, StreamAccount& account, StreamConsumer& 
 
 void Reassembler::clear(BytePool& pool) {
   while (waiting()) release_first(pool);
+  lost_.clear(pool);
 }
 
 }  // namespace tapline

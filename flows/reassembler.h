@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "flows/byte_pool.h"
 #include "flows/hole_list.h"
@@ -101,6 +102,9 @@ class Reassembler {
   std::uint32_t accept(BytePool& pool, const Piece& piece, bool acks_seen, StreamAccount& account,
                        StreamConsumer& consumer);
 
+  // The bytes up to `seq` came in order, and went past here. REQUIRES: started(), !waiting().
+  void come_to(std::uint32_t seq) { next_ = seq; }
+
   // The other side has received everything before `ack`.
   void acknowledged(BytePool& pool, std::uint32_t ack, StreamAccount& account, StreamConsumer& consumer);
 
@@ -114,18 +118,18 @@ class Reassembler {
   void drain(BytePool& pool, StreamAccount& account, StreamConsumer& consumer);
 
   // [begin, end) stands before everything that came, and behind something that came late.
-  void lack_early(std::uint32_t begin, std::uint32_t end, StreamAccount& account) {
+  void lack_early(BytePool& pool, std::uint32_t begin, std::uint32_t end, StreamAccount& account) {
     account.missed_bytes += end - begin;
-    lost_.prepend(begin, end);
+    lost_.prepend(pool, begin, end);
   }
-  // The latest few holes that were given up.
-  const HoleList& lost() const { return lost_; }
+  // The latest few holes that were given up; from here on another's to keep, and to give back.
+  HoleList hand_over_lost() { return std::exchange(lost_, HoleList()); }
 
   // Calls visit(sequence number, length) for each piece that waits, in order.
   template <class Visit>
   void for_each_kept(const BytePool& pool, Visit visit) const;
 
-  // Lets go of what waits.
+  // Lets go of what waits, and of what is remembered of holes.
   void clear(BytePool& pool);
 
  private:
@@ -147,7 +151,7 @@ class Reassembler {
   void release_first(BytePool& pool);
   void give_up_first_hole(BytePool& pool, StreamAccount& account, StreamConsumer& consumer);
 
-  void lose(std::uint32_t seq, StreamAccount& account);
+  void lose(BytePool& pool, std::uint32_t seq, StreamAccount& account);
 
   std::uint32_t next_ = 0;
   HoleList lost_;  // given up: what comes of them after all is counted, and read no more

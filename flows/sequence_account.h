@@ -19,28 +19,32 @@ class SequenceAccount {
     started_ = true;
   }
   // Goes on where another reading stopped: before `seq` all came but `holes`, which were told already.
-  void start(std::uint32_t seq, const HoleList& holes) {
+  void start(BytePool& pool, std::uint32_t seq, HoleList holes) {
     start(seq);
     holes_ = holes;
-    holes_.mark_before(seq);
+    holes_.mark_before(pool, seq);
   }
   // Behind the highest byte that came. REQUIRES: started().
   std::uint32_t next() const { return next_; }
 
   // Takes in `length` bytes at `seq`; gives the number of those that are new. REQUIRES: started().
-  std::uint32_t add(std::uint32_t seq, std::uint32_t length, StreamAccount& account);
+  std::uint32_t add(BytePool& pool, std::uint32_t seq, std::uint32_t length, StreamAccount& account);
 
   // [begin, end) stands before everything that came, and behind something that came late.
-  void lack_early(std::uint32_t begin, std::uint32_t end, StreamAccount& account) {
-    account.missed_bytes += holes_.prepend(begin, end);
+  void lack_early(BytePool& pool, std::uint32_t begin, std::uint32_t end, StreamAccount& account) {
+    account.missed_bytes += holes_.prepend(pool, begin, end);
   }
 
   // The other side has received everything before `ack`. Holes before it are the capture's loss, and are
   // counted in `account.holes`; late bytes still fill them.
-  void acknowledged(std::uint32_t ack, StreamAccount& account) { account.holes += holes_.mark_before(ack); }
+  void acknowledged(BytePool& pool, std::uint32_t ack, StreamAccount& account) {
+    if (!holes_.empty()) account.holes += holes_.mark_before(pool, ack);
+  }
 
   // Gives up all holes, and what is missing before `end`.
-  void finish(std::uint32_t end, StreamAccount& account);
+  void finish(BytePool& pool, std::uint32_t end, StreamAccount& account);
+
+  void release(BytePool& pool) { holes_.clear(pool); }
 
  private:
   HoleList holes_;

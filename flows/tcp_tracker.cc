@@ -31,37 +31,38 @@ void note_completeness(Connection& connection, const TcpSegment& segment) {
   if (segment.payload_bytes > 0) bits |= kSawData;
   if (segment.has(kFin)) bits |= kSawFin;
   if (segment.has(kRst)) bits |= kSawRst;
+  if (connection.first_deferred) connection.completeness |= connection.first_completeness;
   const bool first = connection.sides[0].packets + connection.sides[1].packets == 1;
-  const bool deferred = first && !(segment.has(kSyn) && !segment.has(kAck));
-  (deferred ? connection.first_completeness : connection.completeness) |= bits;
-  if (!first) connection.completeness |= connection.first_completeness;
+  connection.first_deferred = first && !(segment.has(kSyn) && !segment.has(kAck));
+  (connection.first_deferred ? connection.first_completeness : connection.completeness) |= bits;
 }
 
 void track_syn(Connection& connection, const TcpSegment& segment) {
   Endpoint& own = connection.sides[segment.sender];
-  Endpoint& peer = connection.sides[1 - segment.sender];
+  EndpointDetails& details = connection.details[segment.sender];
+  const bool peer_syn = connection.sides[1 - segment.sender].syn;
   const bool with_ack = segment.has(kAck);
   if (!own.syn) {
     SynParameters parameters;
     read_syn_options(segment.options, parameters);
     own.syn = true;
-    own.isn = segment.seq;
-    own.syn_window = segment.window;
+    details.isn = segment.seq;
+    details.syn_window = segment.window;
     own.has_mss = parameters.mss.has_value();
-    own.mss = parameters.mss.value_or(0);
+    details.mss = parameters.mss.value_or(0);
     own.has_window_scale = parameters.window_scale.has_value();
     own.window_scale = parameters.window_scale.value_or(0);
     own.sack_permitted = parameters.sack_permitted;
     own.timestamps = parameters.timestamps;
   }
-  own.latest_isn = segment.seq;
+  details.latest_isn = segment.seq;
   if (!with_ack) {
     connection.syn_seen = true;
     if (!connection.syn_ack_seen) connection.syn_time = segment.time_ns;
     return;
   }
-  const bool answers = peer.syn && segment.ack == peer.isn + 1;
-  if (!connection.syn_ack_seen && (answers || !peer.syn)) {
+  const bool answers = peer_syn && segment.ack == connection.details[1 - segment.sender].isn + 1;
+  if (!connection.syn_ack_seen && (answers || !peer_syn)) {
     connection.syn_ack_seen = true;
     connection.syn_ack_time = segment.time_ns;
     connection.handshake_timed = connection.syn_seen && connection.syn_time <= segment.time_ns;
@@ -71,13 +72,14 @@ void track_syn(Connection& connection, const TcpSegment& segment) {
 // The third segment of the handshake: the SYN's sender acknowledges the SYN+ACK.
 void track_handshake_ack(Connection& connection, const TcpSegment& segment) {
   const Endpoint& own = connection.sides[segment.sender];
-  Endpoint& peer = connection.sides[1 - segment.sender];
+  const Endpoint& peer = connection.sides[1 - segment.sender];
   if (connection.established || !connection.syn_ack_seen || !peer.syn) return;
   if (connection.syn_seen && !own.syn) return;
   if (!connection.is_client(segment.sender)) return;
-  if (peer.bytes == 0 && segment.ack == peer.latest_isn + 1)
-    peer.isn = peer.latest_isn;  // the one that was taken
-  if (seq_distance(segment.ack, peer.isn) < 1) return;
+  EndpointDetails& details = connection.details[1 - segment.sender];
+  if (peer.bytes == 0 && segment.ack == details.latest_isn + 1)
+    details.isn = details.latest_isn;  // the one that was taken
+  if (seq_distance(segment.ack, details.isn) < 1) return;
   connection.established = true;
   connection.ack_time = segment.time_ns;
 }
@@ -85,18 +87,20 @@ void track_handshake_ack(Connection& connection, const TcpSegment& segment) {
 void track_fin(Connection& connection, const TcpSegment& segment) {
   Endpoint& own = connection.sides[segment.sender];
   Endpoint& peer = connection.sides[1 - segment.sender];
+  EndpointDetails& details = connection.details[segment.sender];
   const std::uint32_t fin_seq = segment.seq + segment.sequence_length();
-  own.latest_fin_seq = fin_seq;
+  details.latest_fin_seq = fin_seq;
   if (own.fin) return;
   own.fin = true;
-  own.fin_seq = fin_seq;
+  details.fin_seq = fin_seq;
   if (connection.ended) return;
   if (!peer.fin) {
     connection.closed_by = segment.sender;
     connection.teardown = Teardown::kHalf;
     return;
   }
-  const bool acknowledges_first = segment.has(kAck) && seq_distance(segment.ack, peer.fin_seq) >= 0;
+  const bool acknowledges_first =
+      segment.has(kAck) && seq_distance(segment.ack, connection.details[1 - segment.sender].fin_seq) >= 0;
   connection.teardown = !acknowledges_first ? Teardown::kSimultaneous
                         : peer.fin_acked    ? Teardown::kFourWay
                                             : Teardown::kThreeWay;
@@ -107,9 +111,11 @@ void track_fin(Connection& connection, const TcpSegment& segment) {
 
 // In the window, as far as a capture can tell (RFC 9293 section 3.10.7.4): not before what the other side has
 // acknowledged, nor far ahead of what was sent. What has never been seen can't contradict.
-bool plausible_reset(const Endpoint& own, const Endpoint& peer, const TcpSegment& segment) {
+bool plausible_reset(const Connection& connection, const TcpSegment& segment) {
+  const Endpoint& own = connection.sides[segment.sender];
+  const Endpoint& peer = connection.sides[1 - segment.sender];
   if (peer.state == EndpointState::kSynSent && segment.has(kAck)) {
-    return seq_distance(segment.ack, peer.isn) >= 1;
+    return seq_distance(segment.ack, connection.details[1 - segment.sender].isn) >= 1;
   }
   if (!own.seq_known) return true;
   constexpr std::int32_t kLargestWindow = 1 << 30;
@@ -120,7 +126,7 @@ bool plausible_reset(const Endpoint& own, const Endpoint& peer, const TcpSegment
 void track_rst(Connection& connection, const TcpSegment& segment, bool believed) {
   Endpoint& own = connection.sides[segment.sender];
   own.rst = true;
-  own.rst_seq = segment.seq;
+  connection.details[segment.sender].rst_seq = segment.seq;
   if (!believed || connection.ended) return;
   connection.ended = true;
   connection.end_reason = CloseReason::kRst;
@@ -147,10 +153,12 @@ bool is_duplicate_ack(const Endpoint& own, const Endpoint& peer, const TcpSegmen
 void track_ack(Connection& connection, const TcpSegment& segment) {
   Endpoint& own = connection.sides[segment.sender];
   Endpoint& peer = connection.sides[1 - segment.sender];
-  if (!own.kept_alive && is_duplicate_ack(own, peer, segment)) ++own.duplicate_acks;
+  if (!own.kept_alive && is_duplicate_ack(own, peer, segment))
+    ++connection.details[segment.sender].duplicate_acks;
   if (!own.ack_known || seq_distance(segment.ack, own.acked) > 0) own.acked = segment.ack;
   own.ack_known = true;
-  if (peer.fin && !peer.fin_acked && seq_distance(segment.ack, peer.fin_seq) >= 0) {
+  if (peer.fin && !peer.fin_acked &&
+      seq_distance(segment.ack, connection.details[1 - segment.sender].fin_seq) >= 0) {
     peer.fin_acked = true;
     // The close is complete when the last FIN is acknowledged.
     if (connection.ended && connection.end_reason == CloseReason::kFin && own.fin) {
@@ -206,7 +214,7 @@ bool starts_anew(const Connection& connection, const TcpSegment& segment) {
   // A SYN+ACK belongs to the SYN before it, also when it comes twice with different numbers (load balancers,
   // SYN proxies): only the SYN starts anew, where it was captured.
   if (segment.has(kAck)) return connection.ended || (connection.midstream && !own.syn);
-  if (own.syn) return own.isn != segment.seq;
+  if (own.syn) return connection.details[segment.sender].isn != segment.seq;
   // A SYN from the other side is a simultaneous open as long as nothing else came.
   return !(connection.unanswered() && connection.sides[1 - segment.sender].syn);
 }
@@ -217,21 +225,21 @@ void track(Connection& connection, const TcpSegment& segment) {
   connection.last_time = std::max(connection.last_time, segment.time_ns);
   // An ACK from the side that sent the SYN proves an answer, even where the other side is not captured.
   const bool acknowledges = segment.has(kAck) && !segment.has(kSyn);
-  if (segment.sender != connection.first_sender || (acknowledges && !segment.has(kRst)))
-    connection.answered = true;
+  if (!connection.answered) {
+    connection.answered = segment.sender != connection.first_sender || (acknowledges && !segment.has(kRst));
+  }
   note_completeness(connection, segment);
-  const bool believed =
-      segment.has(kRst) && plausible_reset(own, connection.sides[1 - segment.sender], segment);
+  const bool believed = segment.has(kRst) && plausible_reset(connection, segment);
   note_conn_state(connection, segment, believed);
   own.kept_alive = is_keep_alive(own, segment);
-  own.keep_alives += own.kept_alive ? 1 : 0;
+  if (own.kept_alive) ++connection.details[segment.sender].keep_alives;
   if (segment.has(kSyn)) track_syn(connection, segment);
   if (segment.payload_bytes > 0) connection.data_seen = true;
   if (segment.has(kAck) && !segment.has(kSyn) && !segment.has(kRst)) track_handshake_ack(connection, segment);
   if (segment.has(kFin)) track_fin(connection, segment);
   if (segment.has(kRst)) track_rst(connection, segment, believed);
   if (segment.has(kAck) && !segment.has(kRst)) track_ack(connection, segment);
-  if (segment.window == 0 && is_plain(segment)) ++own.zero_windows;
+  if (segment.window == 0 && is_plain(segment)) ++connection.details[segment.sender].zero_windows;
   own.window = segment.window;
   if (segment.payload_bytes == 0) track_sequence(own, segment);
 }

@@ -14,12 +14,13 @@ namespace {
 constexpr std::uint32_t kFirst = 0xffffffe0u;
 
 struct Counted {
+  BytePool pool{64 << 10};
   SequenceAccount sequence;
   StreamAccount account;
 
   Counted() { sequence.start(kFirst); }
   std::uint32_t add(std::uint32_t from, std::uint32_t to) {
-    return sequence.add(kFirst + from, to - from, account);
+    return sequence.add(pool, kFirst + from, to - from, account);
   }
 };
 
@@ -45,7 +46,7 @@ TEST(SequenceAccountTest, LateBytesFillTheHole) {
   EXPECT_EQ(c.account.out_of_order, 3u);
   EXPECT_EQ(c.account.out_of_order_bytes, 40u);
   EXPECT_EQ(c.account.retransmitted_bytes, 10u);
-  c.sequence.finish(kFirst + 60, c.account);
+  c.sequence.finish(c.pool, kFirst + 60, c.account);
   EXPECT_EQ(c.account.missed_bytes, 0u);
 }
 
@@ -53,13 +54,13 @@ TEST(SequenceAccountTest, WhatIsAcknowledgedWasMissedUnlessItComesLate) {
   Counted c;
   c.add(10, 20);
   c.add(30, 40);
-  c.sequence.acknowledged(kFirst + 25, c.account);
+  c.sequence.acknowledged(c.pool, kFirst + 25, c.account);
   EXPECT_EQ(c.account.holes, 1u);
-  c.sequence.acknowledged(kFirst + 40, c.account);
-  c.sequence.acknowledged(kFirst + 40, c.account);
+  c.sequence.acknowledged(c.pool, kFirst + 40, c.account);
+  c.sequence.acknowledged(c.pool, kFirst + 40, c.account);
   EXPECT_EQ(c.account.holes, 2u);
   EXPECT_EQ(c.add(0, 10), 10u) << "the other direction came first";
-  c.sequence.finish(kFirst + 45, c.account);
+  c.sequence.finish(c.pool, kFirst + 45, c.account);
   EXPECT_EQ(c.account.missed_bytes, 10u + 5u);
   EXPECT_EQ(c.account.holes, 3u) << "with the end";
 }
@@ -91,7 +92,7 @@ TEST(SequenceAccountTest, AnyOrderCountsEachByteOnce) {
       ASSERT_EQ(fresh, seen.size()) << seed;
       ASSERT_EQ(sent, fresh + c.account.retransmitted_bytes) << seed;
     }
-    c.sequence.finish(c.sequence.next(), c.account);
+    c.sequence.finish(c.pool, c.sequence.next(), c.account);
     ASSERT_EQ(fresh + c.account.missed_bytes, c.sequence.next() - kFirst) << seed;
   }
 }
