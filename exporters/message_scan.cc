@@ -17,8 +17,7 @@ void MessageScan::clear() {
 void MessageScan::read(const MessageView& message, const HeaderPolicy& policy) {
   clear();
   for (const HeaderField& field : message.headers) {
-    const KnownHeader kind = known_header(field.name);
-    switch (kind) {
+    switch (field.known) {
       case KnownHeader::kHost:
         keep_first(host, field);
         break;
@@ -43,10 +42,10 @@ void MessageScan::read(const MessageView& message, const HeaderPolicy& policy) {
       default:
         break;
     }
-    if (policy.selects(field.name)) listed.push_back({&field, kind});
+    if (policy.selects(field.name)) listed.push_back({&field, field.known});
   }
   for (const HeaderField& field : message.trailers) {
-    if (policy.selects(field.name)) listed.push_back({&field, known_header(field.name)});
+    if (policy.selects(field.name)) listed.push_back({&field, field.known});
   }
 }
 
@@ -61,7 +60,7 @@ std::string_view MessageScan::mime_type() const {
 
 const HeaderField* find_header(const MessageView& message, KnownHeader kind) {
   for (const HeaderField& field : message.headers) {
-    if (known_header(field.name) == kind) return &field;
+    if (field.known == kind) return &field;
   }
   return nullptr;
 }

@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "exporters/header_names.h"
 #include "exporters/header_policy.h"
 #include "flows/events.h"
 

@@ -8,11 +8,11 @@
 #include <optional>
 #include <string_view>
 
-#include "exporters/header_names.h"
 #include "exporters/keyed_hash.h"
 #include "exporters/query_parameters.h"
 #include "exporters/secret_span.h"
 #include "exporters/url.h"
+#include "flows/known_header.h"
 
 namespace tapline {
 

@@ -13,6 +13,7 @@
 
 #include "flows/address.h"
 #include "flows/encapsulation.h"
+#include "flows/known_header.h"
 #include "flows/packet_details.h"
 
 namespace tapline {
@@ -59,9 +60,13 @@ struct ConnectionInfo {
 // One header line. `value` has no white space around it; with `folded` it still holds the line breaks of
 // obs-fold (RFC 9112 section 5.2), to be replaced by one space each, with the white space next to them.
 struct HeaderField {
-  std::string_view name;
+  HeaderField(std::string_view field_name, std::string_view field_value, bool is_folded = false)
+      : name(field_name), value(field_value), folded(is_folded), known(known_header(field_name)) {}
+
+  std::string_view name;  // no white space around it either
   std::string_view value;
-  bool folded = false;
+  bool folded;
+  KnownHeader known;  // by its name: whoever makes a field need not say it
 };
 
 // 0.0: not known, as the capture cut it off.

@@ -74,18 +74,18 @@ void interpret(HttpHead& head) {
   head.expect_continue = false;
   head.upgrade = {};
   for (const HeaderField& field : head.headers) {
-    switch (field.name.size()) {
-      case 6:
-        if (same_name(field.name, "Expect")) head.expect_continue = same_name(field.value, "100-continue");
+    switch (field.known) {
+      case KnownHeader::kExpect:
+        head.expect_continue = same_name(field.value, "100-continue");
         break;
-      case 7:
-        if (same_name(field.name, "Upgrade")) head.upgrade = field.value;
+      case KnownHeader::kUpgrade:
+        head.upgrade = field.value;
         break;
-      case 14:
-        if (same_name(field.name, "Content-Length")) read_content_length(field.value, head.framing);
+      case KnownHeader::kContentLength:
+        read_content_length(field.value, head.framing);
         break;
-      case 17:
-        if (same_name(field.name, "Transfer-Encoding")) read_transfer_encoding(field.value, head.framing);
+      case KnownHeader::kTransferEncoding:
+        read_transfer_encoding(field.value, head.framing);
         break;
       default:
         break;
@@ -180,7 +180,7 @@ void read_header_lines(std::string_view rest, std::vector<HeaderField>& fields) 
     }
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos) continue;
-    fields.push_back({trim(line.substr(0, colon)), trim(line.substr(colon + 1)), false});
+    fields.emplace_back(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
   }
 }
 

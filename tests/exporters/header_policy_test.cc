@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "exporters/header_names.h"
 #include "exporters/record_set.h"
 
 namespace tapline {
@@ -89,24 +88,6 @@ TEST(HeaderPolicy, WhatCannotBeANameIsRefusedByName) {
     EXPECT_TRUE(absl::IsInvalidArgument(policy.status()));
     EXPECT_NE(std::string(policy.status().message()).find(c.named), std::string::npos) << policy.status();
   }
-}
-
-TEST(KnownHeader, InAnyCaseAndWithWhiteSpaceBehind) {
-  EXPECT_EQ(known_header("authorization"), KnownHeader::kAuthorization);
-  EXPECT_EQ(known_header("AUTHORIZATION"), KnownHeader::kAuthorization);
-  EXPECT_EQ(known_header("Authorization \t"), KnownHeader::kAuthorization);
-  EXPECT_EQ(known_header("Proxy-Authorization"), KnownHeader::kProxyAuthorization);
-  EXPECT_EQ(known_header("Cookie"), KnownHeader::kCookie);
-  EXPECT_EQ(known_header("set-cookie"), KnownHeader::kSetCookie);
-  EXPECT_EQ(known_header("User-Agent"), KnownHeader::kUserAgent);
-  EXPECT_EQ(known_header("Location"), KnownHeader::kLocation);
-  EXPECT_EQ(known_header("CONTENT-LOCATION"), KnownHeader::kContentLocation);
-  EXPECT_EQ(known_header("Content-Encoding"), KnownHeader::kContentEncoding);
-  EXPECT_EQ(known_header("content-escoding"), KnownHeader::kOther);
-  EXPECT_EQ(known_header("cookies"), KnownHeader::kOther);
-  EXPECT_EQ(known_header("Cook1e"), KnownHeader::kOther);
-  EXPECT_EQ(known_header(""), KnownHeader::kOther);
-  EXPECT_EQ(known_header("   "), KnownHeader::kOther);
 }
 
 TEST(RecordSet, NamesOfTheContract) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <string>
 #include <utility>
 #include <vector>
@@ -272,6 +273,72 @@ TEST(HeadTest, ReadsNothingBehindItsBytes) {
     EXPECT_EQ(head.status, 200) << n;
   }
   EXPECT_EQ(head.headers.size(), 4u);
+}
+
+TEST(KnownHeaderTest, InAnyCase) {
+  const std::vector<std::pair<std::string, KnownHeader>> known = {
+      {"Accept", KnownHeader::kAccept},
+      {"Accept-Encoding", KnownHeader::kAcceptEncoding},
+      {"Accept-Language", KnownHeader::kAcceptLanguage},
+      {"Authorization", KnownHeader::kAuthorization},
+      {"Cache-Control", KnownHeader::kCacheControl},
+      {"Connection", KnownHeader::kConnection},
+      {"Content-Encoding", KnownHeader::kContentEncoding},
+      {"Content-Length", KnownHeader::kContentLength},
+      {"Content-Location", KnownHeader::kContentLocation},
+      {"Content-Range", KnownHeader::kContentRange},
+      {"Content-Type", KnownHeader::kContentType},
+      {"Cookie", KnownHeader::kCookie},
+      {"Date", KnownHeader::kDate},
+      {"ETag", KnownHeader::kEtag},
+      {"Expect", KnownHeader::kExpect},
+      {"Forwarded", KnownHeader::kForwarded},
+      {"Host", KnownHeader::kHost},
+      {"Last-Modified", KnownHeader::kLastModified},
+      {"Location", KnownHeader::kLocation},
+      {"Origin", KnownHeader::kOrigin},
+      {"Proxy-Authorization", KnownHeader::kProxyAuthorization},
+      {"Range", KnownHeader::kRange},
+      {"Referer", KnownHeader::kReferer},
+      {"Server", KnownHeader::kServer},
+      {"Set-Cookie", KnownHeader::kSetCookie},
+      {"Transfer-Encoding", KnownHeader::kTransferEncoding},
+      {"Upgrade", KnownHeader::kUpgrade},
+      {"User-Agent", KnownHeader::kUserAgent},
+      {"Via", KnownHeader::kVia},
+      {"X-Forwarded-For", KnownHeader::kXForwardedFor},
+      {"X-Request-Id", KnownHeader::kXRequestId}};
+  EXPECT_EQ(known.size() + 1, kKnownHeaders);
+  for (const auto& [name, header] : known) {
+    std::string text = name;
+    EXPECT_EQ(known_header(text), header) << text;
+    for (char& c : text) c = static_cast<char>(std::tolower(c));
+    EXPECT_EQ(HeaderField(text, "").known, header) << text;
+    for (char& c : text) c = static_cast<char>(std::toupper(c));
+    EXPECT_EQ(HeaderField(text, "").known, header) << text;
+    // As read, wherever in a head; white space that some servers ignore does not hide a name.
+    for (const std::string_view form : {":"sv, ": a\r\n\r\n"sv, " \t: a"sv}) {
+      std::vector<HeaderField> fields;
+      const std::string line = text + std::string(form);
+      GuardedBytes memory(line.size());
+      read_header_lines(memory.hold(line), fields);
+      ASSERT_EQ(fields.size(), 1u);
+      EXPECT_EQ(fields[0].known, header) << text;
+    }
+    // Any byte that differs makes it another name; so do more and fewer.
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      for (const int other : {text[i] ^ 0x40, text[i] ^ 0x80, text[i] ^ 1, text[i] == '-' ? 0x0d : 0}) {
+        std::string near = text;
+        near[i] = static_cast<char>(other);
+        EXPECT_EQ(known_header(near), KnownHeader::kOther) << near;
+      }
+    }
+    EXPECT_EQ(known_header(text + "s"), KnownHeader::kOther);
+    EXPECT_EQ(known_header(text.substr(1)), KnownHeader::kOther);
+    EXPECT_EQ(known_header(text.substr(0, text.size() - 1)), KnownHeader::kOther);
+  }
+  EXPECT_EQ(known_header(""), KnownHeader::kOther);
+  EXPECT_EQ(known_header("X-Trace"), KnownHeader::kOther);
 }
 
 TEST(SameNameTest, FoldsAsciiCaseOnly) {
