@@ -7,13 +7,15 @@
 #include <vector>
 
 #include "flows/events.h"
+#include "flows/head_index.h"
 
 namespace tapline {
 
 // Where the head that starts at bytes[0] ends: the offset behind the empty line, or npos when it is not all
 // there. Lines end with CRLF or a bare LF (RFC 9112 section 2.2). A search may go on where the last one
 // stopped: `from` is how many bytes were searched before.
-std::size_t find_head_end(std::string_view bytes, std::size_t from = 0);
+std::size_t find_head_end(std::string_view bytes, std::size_t from = 0,
+                          const HeadScanner& scanner = fastest_head_scanner());
 
 // How the first bytes of a message look, when as few as one are there.
 enum class Look : std::uint8_t { kYes, kNo, kMoreNeeded };
@@ -39,6 +41,7 @@ struct HttpHead {
   std::string_view reason;
   HttpVersion version;
   std::vector<HeaderField> headers;
+  std::size_t size = 0;  // up to and with the empty line; 0: it is not there
   Framing framing;
   bool expect_continue = false;  // Expect: 100-continue
   std::string_view upgrade;      // value of Upgrade
@@ -49,11 +52,14 @@ struct HttpHead {
 // out of `head`. False when the start line is none. Lenient with header lines as real recipients are: white
 // space around name and value is taken off, a line without a colon is passed over. `head` is overwritten; its
 // vector keeps its memory.
-bool read_request_head(std::string_view bytes, HttpHead& head);
-bool read_response_head(std::string_view bytes, HttpHead& head);
+bool read_request_head(std::string_view bytes, HttpHead& head,
+                       const HeadScanner& scanner = fastest_head_scanner());
+bool read_response_head(std::string_view bytes, HttpHead& head,
+                        const HeadScanner& scanner = fastest_head_scanner());
 
 // The header lines alone, appended to `fields`: of trailers.
-void read_header_lines(std::string_view bytes, std::vector<HeaderField>& fields);
+void read_header_lines(std::string_view bytes, std::vector<HeaderField>& fields,
+                       const HeadScanner& scanner = fastest_head_scanner());
 
 // Header names are compared without regard to case (RFC 9110 section 5.1).
 bool same_name(std::string_view a, std::string_view b);

@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <cctype>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "tests/flows/guard_page.h"
+#include "tests/flows/head_reference.h"
 
 namespace tapline::test {
 namespace {
@@ -339,6 +341,72 @@ TEST(KnownHeaderTest, InAnyCase) {
   }
   EXPECT_EQ(known_header(""), KnownHeader::kOther);
   EXPECT_EQ(known_header("X-Trace"), KnownHeader::kOther);
+}
+
+// By all scanners that this processor can run. The bytes end at a page's end, so that what is read behind
+// them is a fault.
+void expect_plain_answers(GuardedBytes& memory, std::string_view bytes) {
+  const std::string_view held = memory.hold(bytes);
+  for (const HeadScanner& scanner : head_scanners()) {
+    ASSERT_EQ(head_difference(held, scanner), "") << scanner.name << ", of " << testing::PrintToString(bytes);
+  }
+}
+
+TEST(HeadScannerTest, TheLastOneRunsAnywhere) {
+  ASSERT_FALSE(head_scanners().empty());
+  EXPECT_STREQ(head_scanners().back().name, "portable");
+}
+
+TEST(HeadScannerTest, AnswersAsThePlainParserDoesWhereverTheBytesEnd) {
+  std::string browser =
+      "GET /a:b?c HTTP/1.1\r\nHost: www.example:8080\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n"
+      "Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8\r\nContent-Length: 5\r\nCookie: a=b; c=d:e\r\n"
+      "Expect: 100-continue\r\nX-Empty:\r\nUpgrade: x\r\n\r\nHost: of the next\r\n\r\n";
+  std::string odd =
+      "HTTP/1.1 200 a:b\nA:b\n:\nnothing\n : c\n\td\r\n:e\r\nf\n \n \r\n  g:h\n\r\r\nContent-Length :\n 1\n "
+      "2\n"
+      "i\nj\n\rk:l\nTransfer-Encoding: \t chunked \r\r\nx\r\ny:\t\r\n\r\r\n::::\n\n\n";
+  std::string colons = "GET / HTTP/1.0\r\n" + std::string(150, ':') + "\r\n" + std::string(70, 'a') + ":" +
+                       std::string(64, ' ') + "b" + std::string(63, ' ') + "\r\nc:d\r\n\r\n";
+  GuardedBytes memory(1024);
+  for (const std::string& text : {browser, odd, colons}) {
+    for (std::size_t n = 0; n <= text.size(); ++n)
+      expect_plain_answers(memory, std::string_view(text).substr(0, n));
+  }
+}
+
+TEST(HeadScannerTest, AnswersAsThePlainParserDoesWithMoreLinesThanABatchHolds) {
+  for (const std::string_view line :
+       {":\n"sv, "a:\n"sv, "a\n"sv, "a:b\r\n"sv, "ab\n"sv, "\r\r\n"sv, "a: bcd\r\n"sv}) {
+    std::string text = "GET / HTTP/1.1\r\n";
+    while (text.size() < 3 * HeadMarks::kRoom) text += line;
+    GuardedBytes memory(text.size() + 8);
+    for (const std::string_view end : {""sv, "\r\n"sv, "\nA: b"sv, "c: d\r\n\r\n"sv}) {
+      expect_plain_answers(memory, text + std::string(end));
+    }
+  }
+}
+
+// Of the characters that matter, and so few others that lines, names and folds of all lengths come.
+TEST(HeadScannerTest, AnswersAsThePlainParserDoesForRandomLines) {
+  constexpr std::string_view kPieces[] = {"\r\n",  "\n",         "\r",      ":",
+                                          ": ",    " ",          "\t",      "a",
+                                          "b",     "\xff",       "Upgrade", "Content-Length: 7",
+                                          "\r\n ", "\r\nHost: ", "chunked", "\r\nTransfer-Encoding:"};
+  std::mt19937 random(1);
+  GuardedBytes memory(1024);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text = i % 3 == 0 ? "" : i % 3 == 1 ? "GET / HTTP/1.1\r\n" : "HTTP/1.1 200 OK\n";
+    const std::size_t pieces = random() % 60;
+    // Only then lines grow longer than 64 bytes.
+    const bool breaks_lines = random() % 4 != 0;
+    for (std::size_t n = 0; n < pieces; ++n) {
+      const std::string_view piece = kPieces[random() % std::size(kPieces)];
+      if (breaks_lines || piece.find('\n') == std::string_view::npos) text += piece;
+    }
+    if (random() % 2 == 0) text += "\r\n\r\n";
+    expect_plain_answers(memory, text);
+  }
 }
 
 TEST(SameNameTest, FoldsAsciiCaseOnly) {

@@ -1,10 +1,12 @@
-// The head parser (flows/http_head.h): the input is a message head, read as a request and as a response.
+// The head parser (flows/http_head.h): the input is a message head, read as a request and as a response, by
+// each scanner.
 #include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string_view>
 
 #include "flows/http_head.h"
+#include "tests/flows/head_reference.h"
 #include "tests/fuzz/check.h"
 
 namespace tapline {
@@ -75,13 +77,17 @@ Look check_look(std::string_view bytes, Look (*look)(std::string_view)) {
   return whole;
 }
 
+bool read(std::string_view bytes, HttpHead& head, bool response) {
+  return response ? read_response_head(bytes, head) : read_request_head(bytes, head);
+}
+
 // A head that the capture cut off gives the same start line, and the same header lines but for the last.
-void check_cuts(std::string_view bytes, const HttpHead& whole, bool (*read)(std::string_view, HttpHead&)) {
+void check_cuts(std::string_view bytes, const HttpHead& whole, bool response) {
   const std::size_t line_end = bytes.find('\n');
   if (line_end == std::string_view::npos) return;
   HttpHead part;
   for (std::size_t n = line_end + 1; n <= bytes.size(); n += 1 + n / 16) {
-    FUZZ_CHECK(read(bytes.substr(0, n), part));
+    FUZZ_CHECK(read(bytes.substr(0, n), part, response));
     check_head(part, bytes);
     FUZZ_CHECK(part.method == whole.method && part.target == whole.target);
     FUZZ_CHECK(part.status == whole.status && part.reason == whole.reason);
@@ -94,17 +100,16 @@ void check_cuts(std::string_view bytes, const HttpHead& whole, bool (*read)(std:
 }
 
 void check_message(std::string_view bytes, bool response) {
-  const auto read = response ? read_response_head : read_request_head;
   const Look look = check_look(bytes, response ? looks_like_response : looks_like_request);
   HttpHead head;
-  const bool good = read(bytes, head);
+  const bool good = read(bytes, head, response);
   if (look == Look::kYes) FUZZ_CHECK(good);
   if (!good) return;
   FUZZ_CHECK(look != Look::kNo || bytes.find('\n') == std::string_view::npos || head.method.size() > 64);
   if (!response) FUZZ_CHECK(!head.method.empty());
   if (response) FUZZ_CHECK(head.status < 1000);
   check_head(head, bytes);
-  check_cuts(bytes, head, read);
+  check_cuts(bytes, head, response);
 }
 
 }  // namespace
@@ -118,6 +123,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   tapline::check_end(bytes);
   tapline::check_message(bytes, false);
   tapline::check_message(bytes, true);
+  for (const tapline::HeadScanner& scanner : tapline::head_scanners()) {
+    FUZZ_CHECK(tapline::test::head_difference(bytes, scanner).empty());
+  }
   std::vector<tapline::HeaderField> fields;
   tapline::read_header_lines(bytes, fields);
   tapline::check_fields(fields, bytes);
