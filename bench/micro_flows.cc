@@ -1,6 +1,5 @@
 // What flows/ costs, part by part.
 #include <benchmark/benchmark.h>
-#include <http_parser.h>
 
 #include <array>
 #include <cstdint>
@@ -14,7 +13,6 @@
 #include "flows/connection.h"
 #include "flows/decode.h"
 #include "flows/flow_table.h"
-#include "flows/http_head.h"
 #include "flows/http_stream.h"
 #include "flows/reassembler.h"
 #include "flows/tcp_tracker.h"
@@ -24,7 +22,6 @@ namespace {
 
 constexpr std::size_t kLookups = 1u << 16;  // a round of them; a power of two
 constexpr std::size_t kBatch = 32;
-constexpr std::size_t kHeads = 2000;
 constexpr std::size_t kSegment = 1448;
 
 FlowKey key_of(std::uint32_t number) {
@@ -100,92 +97,6 @@ void table_in_batches(benchmark::State& state) {
   }
   per_item(state, "flow", kLookups);
 }
-
-// Heads that differ. 0: as long as browsers and servers make them.
-std::vector<std::string> heads_of(bool requests, std::int64_t bytes) {
-  Random random(1);
-  std::optional<std::uint32_t> least;
-  if (bytes > 0) least = static_cast<std::uint32_t>(bytes);
-  std::vector<std::string> heads;
-  for (std::size_t i = 0; i < kHeads; ++i) {
-    heads.push_back(requests ? request_text(random, false, least)
-                             : response_text(random, false, {.head_bytes = least, .body_bytes = 0u}));
-  }
-  return heads;
-}
-
-void count_bytes(benchmark::State& state, const std::vector<std::string>& texts) {
-  std::int64_t bytes = 0;
-  for (const std::string& text : texts) bytes += static_cast<std::int64_t>(text.size());
-  state.SetBytesProcessed(state.iterations() * bytes);
-  per_item(state, "head", texts.size());
-}
-
-void head_end(benchmark::State& state) {
-  const std::vector<std::string> heads = heads_of(true, state.range(0));
-  for (const std::string& head : heads) {
-    if (find_head_end(head) != head.size()) return wrong(state, "a head's end is not found");
-  }
-  for (auto _ : state) {
-    for (const std::string& head : heads) benchmark::DoNotOptimize(find_head_end(head));
-  }
-  count_bytes(state, heads);
-}
-
-bool reads(const std::string& text, bool request, HttpHead& head) {
-  std::size_t lines = 0;
-  for (std::size_t at = text.find("\r\n"); at != std::string::npos; at = text.find("\r\n", at + 2)) ++lines;
-  if (!(request ? read_request_head(text, head) : read_response_head(text, head))) return false;
-  if (head.headers.size() != lines - 2) return false;  // but the start line and the empty one
-  return request ? head.method == "GET" : head.status == 200 && head.framing.content_length == 0u;
-}
-
-// The end is looked for first, as for a head in a stream.
-void head_read(benchmark::State& state, bool request) {
-  const std::vector<std::string> heads = heads_of(request, state.range(0));
-  HttpHead head;
-  for (const std::string& text : heads) {
-    if (!reads(text, request, head)) return wrong(state, "a head is read wrong");
-  }
-  for (auto _ : state) {
-    for (const std::string& text : heads) {
-      const std::string_view bytes = std::string_view(text).substr(0, find_head_end(text));
-      benchmark::DoNotOptimize(request ? read_request_head(bytes, head) : read_response_head(bytes, head));
-    }
-  }
-  count_bytes(state, heads);
-}
-void head_read_request(benchmark::State& state) { head_read(state, true); }
-void head_read_response(benchmark::State& state) { head_read(state, false); }
-
-// The same heads by Node.js's old parser, which tells of each name and value as it comes.
-void head_http_parser(benchmark::State& state, bool request) {
-  const std::vector<std::string> heads = heads_of(request, state.range(0));
-  std::uint64_t fields = 0;
-  http_parser_settings settings;
-  http_parser_settings_init(&settings);
-  settings.on_header_field = [](http_parser* parser, const char*, std::size_t) {
-    ++*static_cast<std::uint64_t*>(parser->data);
-    return 0;
-  };
-  settings.on_header_value = [](http_parser*, const char*, std::size_t) { return 0; };
-  settings.on_url = settings.on_status = settings.on_header_value;
-  const auto pass = [&] {
-    bool whole = true;
-    for (const std::string& text : heads) {
-      http_parser parser;
-      http_parser_init(&parser, request ? HTTP_REQUEST : HTTP_RESPONSE);
-      parser.data = &fields;
-      whole = http_parser_execute(&parser, &settings, text.data(), text.size()) == text.size() && whole;
-    }
-    return whole;
-  };
-  if (!pass() || fields < 6 * heads.size()) return wrong(state, "http-parser does not read the heads");
-  for (auto _ : state) benchmark::DoNotOptimize(pass());
-  count_bytes(state, heads);
-}
-void head_http_parser_request(benchmark::State& state) { head_http_parser(state, true); }
-void head_http_parser_response(benchmark::State& state) { head_http_parser(state, false); }
 
 // Messages of one direction, of which only the framing is read.
 class CountingHandler final : public MessageHandler {
@@ -309,11 +220,6 @@ void tracker(benchmark::State& state) {
 
 BENCHMARK(table_one_by_one)->Arg(4 << 10)->Arg(64 << 10)->Arg(1 << 20)->Arg(4 << 20);
 BENCHMARK(table_in_batches)->Arg(4 << 10)->Arg(64 << 10)->Arg(1 << 20)->Arg(4 << 20);
-BENCHMARK(head_end)->Arg(0)->Arg(2 << 10)->Arg(60 << 10);
-BENCHMARK(head_read_request)->Arg(0)->Arg(2 << 10)->Arg(8 << 10)->Arg(60 << 10);
-BENCHMARK(head_read_response)->Arg(0)->Arg(2 << 10);
-BENCHMARK(head_http_parser_request)->Arg(0)->Arg(2 << 10)->Arg(8 << 10)->Arg(60 << 10);
-BENCHMARK(head_http_parser_response)->Arg(0)->Arg(2 << 10);
 BENCHMARK(body_length);
 BENCHMARK(body_chunked);
 BENCHMARK(reassemble_in_order);
