@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cerrno>
@@ -16,7 +17,12 @@
 namespace tapline {
 namespace {
 
-// Large enough that the system call is nothing beside the work on what it brings, small enough for the cache.
+// Large enough that the system call is nothing beside the work on what it brings, small enough to stay in the
+// core's own cache until that work is done. Reading and walking the frames of bench/'s generated capture (420
+// bytes on average, in the page cache) takes 23 ns a frame with 256 KiB, 27 with 64 KiB, 28 with 4 MiB; from
+// a mapping of the file it takes 78 with all that can be fetched ahead, 94 without: each header is a miss
+// that the next one waits for, and each page a fault. A mapping of a file that is cut meanwhile is a crash
+// besides.
 constexpr std::size_t kPieceSize = 256u << 10;
 constexpr std::size_t kMaxStopFds = 2;
 
@@ -25,6 +31,10 @@ absl::Status open_failed(const std::string& name, int error) {
   // Whatever stands in the way, the remedy is to name another file; only its absence is told apart.
   if (error == ENOENT) return from_errno;
   return absl::InvalidArgumentError(from_errno.message());
+}
+
+absl::Status read_failed(const std::string& name) {
+  return absl::UnknownError(absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", name)).message());
 }
 
 absl::StatusOr<Fd> open_standard_input(const std::string& name) {
@@ -57,11 +67,27 @@ absl::StatusOr<InputFile> InputFile::open(const std::string& path, int stop_fd) 
   struct stat info = {};
   if (fstat(fd->get(), &info) != 0) return open_failed(name, errno);
   if (S_ISDIR(info.st_mode)) return open_failed(name, EISDIR);  // open() takes it, read() would not
-  if (S_ISREG(info.st_mode)) posix_fadvise(fd->get(), 0, 0, POSIX_FADV_SEQUENTIAL);
 
   InputFile file(*std::move(fd), std::move(name));
+  if (S_ISREG(info.st_mode)) {
+    posix_fadvise(file.fd_.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    file.start_ = std::max<off_t>(lseek(file.fd_.get(), 0, SEEK_CUR), 0);
+    file.end_ = info.st_size;
+  }
   if (stop_fd >= 0) file.add_stop_fd(stop_fd);
   return file;
+}
+
+absl::StatusOr<InputFile> InputFile::another_reader() const {
+  assert(can_be_shared());
+  Fd fd(fcntl(fd_.get(), F_DUPFD_CLOEXEC, 3));
+  if (!fd.valid()) return read_failed(name_);
+  InputFile reader(std::move(fd), name_);
+  reader.stop_fds_ = stop_fds_;
+  reader.start_ = start_;
+  reader.end_ = end_;
+  reader.position_ = start_;
+  return reader;
 }
 
 absl::Status InputFile::wait_readable() const {
@@ -80,15 +106,24 @@ absl::Status InputFile::wait_readable() const {
   return absl::OkStatus();
 }
 
+ssize_t InputFile::read_some(std::span<std::uint8_t> buffer) {
+  if (!position_) return ::read(fd_.get(), buffer.data(), buffer.size());
+  const off_t left = std::max<off_t>(end_ - *position_, 0);
+  const std::size_t size = std::min<std::uint64_t>(buffer.size(), static_cast<std::uint64_t>(left));
+  const ssize_t got = ::pread(fd_.get(), buffer.data(), size, *position_);
+  if (got > 0) *position_ += got;
+  return got;
+}
+
 absl::StatusOr<std::size_t> InputFile::read(std::span<std::uint8_t> buffer) {
   assert(!buffer.empty());
   for (;;) {
     if (absl::Status waited = wait_readable(); !waited.ok()) return waited;
-    const ssize_t got = ::read(fd_.get(), buffer.data(), buffer.size());
+    const ssize_t got = read_some(buffer);
     if (got >= 0) return static_cast<std::size_t>(got);
     // EAGAIN: someone who shares this pipe took the bytes first; wait again.
     if (errno == EINTR || errno == EAGAIN) continue;
-    return absl::UnknownError(absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", name_)).message());
+    return read_failed(name_);
   }
 }
 

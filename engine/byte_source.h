@@ -1,9 +1,12 @@
 // Where a capture's bytes come from: a file, or standard input, in the order in which they stand there.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,7 +32,8 @@ class ByteSource {
   virtual const std::string& name() const = 0;
 };
 
-// A file, FIFO or standard input that is open for reading and whose waits can be ended. Not thread-safe.
+// A file, FIFO or standard input that is open for reading and whose waits can be ended. Not thread-safe: each
+// reader of one file has its own.
 class InputFile {
  public:
   // Opens `path`; "-" is standard input. Does not wait for the other end of a FIFO. A read ends with
@@ -44,6 +48,13 @@ class InputFile {
   // REQUIRES: `buffer` is not empty.
   absl::StatusOr<std::size_t> read(std::span<std::uint8_t> buffer);
 
+  // Whether several readers can each have all of it: a regular file. What else there is comes once.
+  bool can_be_shared() const { return end_ > start_; }
+  // One more reader of the same bytes, however far this one has come: from where the file stood when it was
+  // opened to the end that it had then. What is appended later is nobody's, so that all read the same. Error:
+  // kUnknown where no descriptor is left. REQUIRES: can_be_shared().
+  absl::StatusOr<InputFile> another_reader() const;
+
   const std::string& name() const { return name_; }
 
  private:
@@ -51,10 +62,14 @@ class InputFile {
 
   // Until there is something to read, or the end; kCancelled when a stop came first.
   absl::Status wait_readable() const;
+  // As read(2), from wherever this reader stands.
+  ssize_t read_some(std::span<std::uint8_t> buffer);
 
   Fd fd_;
   std::string name_;
   std::vector<int> stop_fds_;
+  off_t start_ = 0, end_ = 0;      // of what can be shared; bytes
+  std::optional<off_t> position_;  // of another reader; else the descriptor's own is taken
 };
 
 // A file for one reader, read in large pieces into one buffer.

@@ -1,8 +1,8 @@
-// One input read once and seen whole by several workers.
+// One input that comes once only, a pipe, seen whole by several workers.
 //
-// A connection's frames are anywhere in a file, so each worker walks the frames of the whole file and takes
-// those of its own flows. Walking is cheap beside the rest; reading the file once for each would not be, and
-// standard input can be read once only.
+// A connection's frames are anywhere in a capture, so each worker walks the frames of all of it and takes
+// those of its own flows. Of a regular file each has a reader of its own (InputFile::another_reader), which
+// costs less: what one core has read is far from the others.
 #pragma once
 
 #include <condition_variable>

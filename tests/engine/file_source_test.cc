@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <string>
@@ -91,6 +92,33 @@ TEST_F(FileSourceTest, AFileOfManyPiecesComesWhole) {
   const auto read = drain_file(write_file("large", bytes));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_TRUE(*read == bytes);
+}
+
+// However far the others have come, and whatever is appended when it is open.
+TEST_F(FileSourceTest, EachReaderOfAFileHasTheSameBytes) {
+  const Bytes bytes = frame_bytes((1u << 20) + 12345, 9);
+  absl::StatusOr<InputFile> file = InputFile::open(write_file("shared", bytes), -1);
+  ASSERT_TRUE(file.ok() && file->can_be_shared()) << file.status();
+  std::ofstream(path("shared"), std::ios::binary | std::ios::app) << "more";
+  absl::StatusOr<InputFile> first = file->another_reader(), second = file->another_reader();
+  ASSERT_TRUE(first.ok() && second.ok()) << first.status() << second.status();
+  FileSource ahead(*std::move(first)), behind(*std::move(second));
+  const auto piece = ahead.next();
+  ASSERT_TRUE(piece.ok()) << piece.status();
+  const std::size_t taken = piece->size();
+  const auto all = drain(behind), rest = drain(ahead);
+  ASSERT_TRUE(all.ok() && rest.ok()) << all.status() << rest.status();
+  EXPECT_TRUE(*all == bytes);
+  EXPECT_TRUE(std::equal(rest->begin(), rest->end(), bytes.begin() + static_cast<std::ptrdiff_t>(taken),
+                         bytes.end()));
+}
+
+TEST_F(FileSourceTest, WhatComesOnceIsNotShared) {
+  const Pipe pipe = make_pipe();
+  const AsStandardInput standard_input(pipe.read_end.get());
+  const absl::StatusOr<InputFile> file = InputFile::open("-", -1);
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_FALSE(file->can_be_shared());
 }
 
 TEST_F(FileSourceTest, AMissingFileIsNotFound) {
