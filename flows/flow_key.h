@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -67,6 +68,23 @@ class FlowKey {
     for (std::size_t i = 0; i < 4; ++i) h = mix(h ^ words_[i], kMultiplier);
     return mix(h ^ words_[4], kMultiplier ^ words_[5]);
   }
+  // By which several workers divide connections: equal for both directions, and whatever is around them.
+  // Well mixed in all bits, without a secret.
+  std::uint64_t spread() const {
+    return spread(words_[0] ^ words_[2], words_[1] ^ words_[3],
+                  static_cast<std::uint16_t>(port(0) ^ port(1)));
+  }
+  // The same from a frame, so that who leaves it to another need not take it apart. Addresses as they stand
+  // there, ports in host order.
+  static std::uint64_t spread_ipv4(const std::uint8_t* ip0, const std::uint8_t* ip1, std::uint16_t port0,
+                                   std::uint16_t port1) {
+    std::uint32_t address0 = 0, address1 = 0;
+    std::memcpy(&address0, ip0, sizeof address0);
+    std::memcpy(&address1, ip1, sizeof address1);
+    // In words_ they stand in the bytes of lowest address.
+    constexpr int kShift = std::endian::native == std::endian::little ? 0 : 32;
+    return spread(std::uint64_t{address0 ^ address1} << kShift, 0, static_cast<std::uint16_t>(port0 ^ port1));
+  }
   static std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
     __extension__ using Wide = unsigned __int128;
     const Wide product = static_cast<Wide>(a ^ 0xa0761d6478bd642fu) * (b ^ 0xe7037ed1a0b428dbu);
@@ -80,6 +98,10 @@ class FlowKey {
   }
 
  private:
+  static std::uint64_t spread(std::uint64_t low, std::uint64_t high, std::uint16_t ports) {
+    return mix(low ^ std::rotl(high, 32), ports);
+  }
+
   static constexpr std::uint64_t kTagged = 0x1000;
   static constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15u;
 
