@@ -39,6 +39,7 @@ CASES = [
     ("tests/engine/a.cc", "<bpf/bpf.h>", False),
     ("tests/engine/a.cc", '"exporters/writer.h"', True),
     ("bench/a.cc", '"flows/packet.h"', True),
+    ("bench/a.cc", "<bpf/bpf.h>", True),
     ("bench/a.cc", '"tests/flows/builder.h"', False),
 ]
 
