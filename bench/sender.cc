@@ -36,18 +36,23 @@ absl::StatusOr<Sender> Sender::open(const std::string& interface) {
 
 // A call for each frame: sendmmsg(2) would not say which frames of a batch the interface has lost, if the
 // first got through.
-absl::Status Sender::send(const Traffic& traffic, std::uint32_t round, Sent& sent) {
+absl::Status Sender::send(const Frame& frame, std::uint32_t round) {
   std::array<std::uint8_t, kMaxFrame> buffer;
+  const std::size_t size = write_frame(frame, round, buffer.data());
+  ssize_t taken = 0;
+  do {
+    taken = ::send(socket_.get(), buffer.data(), size, 0);
+  } while (taken < 0 && errno == EINTR);
+  // ENOBUFS: the interface had taken the frame, and lost it.
+  if (taken < 0 && errno != ENOBUFS) return absl::ErrnoToStatus(errno, "cannot send");
+  return absl::OkStatus();
+}
+
+absl::Status Sender::send(const Traffic& traffic, std::uint32_t round, Sent& sent) {
   for (const Frame& frame : traffic.frames) {
-    const std::size_t size = write_frame(frame, round, buffer.data());
-    ssize_t taken = 0;
-    do {
-      taken = ::send(socket_.get(), buffer.data(), size, 0);
-    } while (taken < 0 && errno == EINTR);
-    // ENOBUFS: the interface had taken the frame, and lost it.
-    if (taken < 0 && errno != ENOBUFS) return absl::ErrnoToStatus(errno, "cannot send");
+    if (absl::Status status = send(frame, round); !status.ok()) return status;
     ++sent.frames;
-    sent.bytes += size;
+    sent.bytes += frame.bytes.size();
   }
   return absl::OkStatus();
 }

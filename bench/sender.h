@@ -23,6 +23,9 @@ class Sender {
   // kNotFound: no such interface. kPermissionDenied: CAP_NET_RAW is missing.
   static absl::StatusOr<Sender> open(const std::string& interface);
 
+  // One frame, as it is in this round. The interface may lose it.
+  absl::Status send(const Frame& frame, std::uint32_t round);
+
   // All frames of one round, past the queueing discipline.
   absl::Status send(const Traffic& traffic, std::uint32_t round, Sent& sent);
 

@@ -30,6 +30,7 @@ class Talk {
     for (std::size_t at = 0; at < text.size(); at += kSegment) {
       const bool last = at + kSegment >= text.size();
       send(from_client, last ? kPshFlag | kAckFlag : kAckFlag, std::string_view(text).substr(at, kSegment));
+      frames.back().ends_transaction = last && !from_client;
       if (last || ++count % 16 == 0) send(!from_client, kAckFlag, {});
     }
   }
@@ -46,8 +47,9 @@ class Talk {
   void send(bool from_client, std::uint8_t flags, std::string_view payload) {
     std::uint32_t& own = from_client ? client_next_ : server_next_;
     const std::uint32_t ack = (flags & kAckFlag) == 0 ? 0 : from_client ? server_next_ : client_next_;
-    frames.push_back(
-        {frame_of({client_, kServer, port_, from_client, flags, own, ack}, payload), from_client});
+    frames.push_back({.bytes = frame_of({client_, kServer, port_, from_client, flags, own, ack}, payload),
+                      .from_client = from_client,
+                      .begins_connection = flags == kSynFlag});
     own += static_cast<std::uint32_t>(payload.size()) + ((flags & (kSynFlag | kFinFlag)) != 0 ? 1 : 0);
   }
 
@@ -122,6 +124,18 @@ std::optional<Mix> parse_mix(std::string_view name) {
   return std::nullopt;
 }
 
+std::string_view name_of(Mix mix) {
+  switch (mix) {
+    case Mix::kSyn:
+      return "syn";
+    case Mix::kHttp:
+      return "http";
+    case Mix::kFull:
+      break;
+  }
+  return "full";
+}
+
 Traffic make_traffic(Mix mix) {
   const Shape shape = shape_of(mix);
   std::vector<Talk> talks;
@@ -138,8 +152,10 @@ Traffic make_traffic(Mix mix) {
     }
     talk.close();
   }
-  return {interleaved(std::move(talks), shape.at_once), shape.connections,
-          std::uint64_t{shape.connections} * shape.transactions};
+  return {.frames = interleaved(std::move(talks), shape.at_once),
+          .connections = shape.connections,
+          .transactions = std::uint64_t{shape.connections} * shape.transactions,
+          .at_once = shape.at_once};
 }
 
 std::size_t write_frame(const Frame& frame, std::uint32_t round, std::uint8_t* out) {

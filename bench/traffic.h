@@ -17,12 +17,15 @@ enum class Mix {
 
 // "syn", "http", "full".
 std::optional<Mix> parse_mix(std::string_view name);
+std::string_view name_of(Mix mix);
 
 // An untagged Ethernet frame, IPv4 with a 20-byte header, TCP between a client 10.0.0.0/24 and the
 // server 10.255.0.1 port 80. Its checksums are right.
 struct Frame {
   std::vector<std::uint8_t> bytes;
   bool from_client = false;
+  bool begins_connection = false;
+  bool ends_transaction = false;  // the last of a response
 };
 
 // The same at each call: one round of a mix, in the order of sending. All connections of a round begin and
@@ -30,6 +33,7 @@ struct Frame {
 struct Traffic {
   std::vector<Frame> frames;
   std::uint64_t connections = 0, transactions = 0;  // in one round
+  std::uint32_t at_once = 1;                        // connections that are open at a time
 };
 
 Traffic make_traffic(Mix mix);
