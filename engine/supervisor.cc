@@ -8,6 +8,7 @@
 #include <string>
 
 #include "engine/clocks.h"
+#include "engine/summary.h"
 
 namespace tapline {
 namespace {
@@ -91,6 +92,8 @@ void Supervisor::take_signals() {
         }
         break;
       case Signal::kStats:
+        // To whom the end's summary is told, how far it is.
+        if (console_.talks()) console_.say(closing_summary(stats_.totals()));
         stats_.write_record();
         stats_.flush();
         break;
