@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "bench/file_bench.h"
 #include "bench/file_report.h"
+#include "bench/live_command.h"
 #include "engine/exit_code.h"
 
 namespace tapline::bench {
@@ -25,49 +26,70 @@ struct BenchOptions {
   bool generated = false, json = false, list = false;
   CaptureShape shape;
   unsigned rounds = 5;
+  LiveCommand live;
 };
 
 void add_options(CLI::App& app, BenchOptions& options) {
-  app.add_option("-r,--read", options.read, "measure over this pcap or pcapng file");
+  app.add_option("-r,--read", options.read, "measure over this pcap or pcapng file")->option_text("FILE");
   app.add_flag("--generated", options.generated,
                "measure over a capture that is generated, and removed after");
-  app.add_option("--write", options.write, "only write the generated capture to this file");
+  app.add_option("--write", options.write, "only write the generated capture to this file")
+      ->option_text("FILE");
   app.add_flag("--list", options.list, "only list the tools that can be measured");
   app.add_option("--tools", options.tools,
-                 "measure these, separated by commas, the first beside all others (default: all)");
-  app.add_option("--tapline", options.tapline, "the program (default: the one that was built with this)");
-  app.add_option("--against", options.against, "another build of tapline, to be measured in the same rounds");
-  app.add_option("--rounds", options.rounds, "how often each tool runs")
+                 "measure these, separated by commas, the first beside all others (default: all)")
+      ->option_text("LIST");
+  app.add_option("--tapline", options.tapline, "the program (default: the one that was built with this)")
+      ->option_text("PATH");
+  app.add_option("--against", options.against, "another build of tapline, to be measured in the same rounds")
+      ->option_text("PATH");
+  app.add_option("--rounds", options.rounds, "how often each tool runs (default: 5)")
       ->check(CLI::Range(1u, 1000u))
-      ->capture_default_str();
+      ->capture_default_str()
+      ->option_text("N");
   app.add_flag("--json", options.json, "write one line of JSON with every round instead of a table");
 
   CaptureShape& shape = options.shape;
   const char* const group = "The generated capture";
-  app.add_option("--connections", shape.connections, "how many")
+  app.add_option("--connections", shape.connections, "how many (default: 100,000)")
       ->check(CLI::Range(1u, 1u << 30))
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--at-once", shape.at_once, "of them open at a time")
+      ->group(group)
+      ->option_text("N");
+  app.add_option_function<std::uint32_t>(
+         "--at-once",
+         [&options](const std::uint32_t& given) { options.shape.at_once = options.live.at_once = given; },
+         "of them open at a time (default: 2000; of packet rates: http 64, full 4)")
+      ->option_text("N")
       ->check(CLI::Range(1u, 1u << 20))
-      ->capture_default_str()
       ->group(group);
   app.add_option("--transactions", shape.transactions, "of each (default: 1 to 4, 1.7 on average)")
       ->check(CLI::Range(0u, 1u << 20))
-      ->group(group);
+      ->group(group)
+      ->option_text("N");
   app.add_option("--head-bytes", shape.head_bytes,
                  "of each head, at least (default: about 460 of requests, 310 of responses)")
       ->check(CLI::Range(0u, 60u << 10))
-      ->group(group);
+      ->group(group)
+      ->option_text("N");
   app.add_option("--body-bytes", shape.body_bytes, "of each response (default: 0 to 20,000)")
       ->check(CLI::Range(0u, 1u << 20))
-      ->group(group);
-  app.add_option("--seed", shape.seed, "another seed makes another capture of this shape")
-      ->capture_default_str()
-      ->group(group);
+      ->group(group)
+      ->option_text("N");
+  app.add_option("--seed", shape.seed, "another seed makes another capture of this shape (default: 1)")
+      ->group(group)
+      ->option_text("N");
+  add_live_options(app, options.live);
   app.footer(
-      "Exit status: 0 measured; 1 a tool failed, or tapline's answer was wrong; 2 the command line or a\n"
-      "file is wrong; 4 the file is damaged. How to read the table: bench/README.md.");
+      "Examples:\n"
+      "  sudo tapline-bench                                      all of it, some minutes\n"
+      "  sudo tapline-bench --mixes http --rates max --peers     one kind of traffic, with other programs\n"
+      "  sudo tapline-bench --plot rates.svg --json > rates.json\n"
+      "  sudo tapline-bench --mixes http --at-once 1000000       a million connections at once\n"
+      "  sudo tapline-bench --interface eth1 --no-generate --seconds 10\n"
+      "  tapline-bench -r traffic.pcap\n\n"
+      "Exit status: 0 measured; 1 interrupted, a tool failed, or tapline's answer was wrong; 2 the command "
+      "line\n"
+      "or a file is wrong; 3 not permitted; 4 the file is damaged. How to read the tables: bench/README.md.");
 }
 
 // A folder for captures and what tools leave behind, gone at the end.
@@ -163,12 +185,26 @@ absl::Status measure_file(const BenchOptions& options, const std::string& taplin
   return print(options.json ? json_of(report) : table_of(report));
 }
 
+absl::Status measure_packets(const BenchOptions& options, const std::string& tapline) {
+  absl::StatusOr<WorkFolder> folder = WorkFolder::make();
+  if (!folder.ok()) return folder.status();
+  LiveCommand live = options.live;
+  live.rounds = options.rounds;
+  live.json = options.json;
+  const std::string against = options.against.empty() ? "" : fs::absolute(options.against).string();
+  const absl::StatusOr<std::string> report = run_live(live, {tapline, against}, folder->path());
+  return report.ok() ? print(*report) : report.status();
+}
+
 absl::Status run(const BenchOptions& options) {
   const int asked = (options.read.empty() ? 0 : 1) + (options.generated ? 1 : 0) +
                     (options.write.empty() ? 0 : 1) + (options.list ? 1 : 0);
-  if (asked != 1) {
+  if (asked > 1) {
     return absl::InvalidArgumentError(
-        "say one of -r FILE, --generated, --write FILE, --list (--help says more)");
+        "say one of -r FILE, --generated, --write FILE, --list, or none of them (--help says more)");
+  }
+  if (asked == 0 && !options.tools.empty()) {
+    return absl::InvalidArgumentError("--tools goes with -r and --generated; of packet rates see --peers");
   }
   if (!options.write.empty()) {
     const absl::StatusOr<CaptureFigures> made = write_pcap(options.shape, options.write);
@@ -181,13 +217,20 @@ absl::Status run(const BenchOptions& options) {
   if (!tapline.ok()) return tapline.status();
   if (options.list) return list_tools(*tapline, options.against);
   end_runs_on_signals();
-  return measure_file(options, *tapline);
+  return asked == 0 ? measure_packets(options, *tapline) : measure_file(options, *tapline);
 }
 
 int bench_main(int argc, char** argv) {
   BenchOptions options;
-  CLI::App app("Measures how fast tapline and other programs read a capture file, each in turn.",
-               "tapline-bench");
+  CLI::App app(
+      "Measures on this machine how fast tapline and other programs are, each in turn.\n\n"
+      "Without options: packet rates. Traffic of three kinds is sent over a private link (a veth pair "
+      "between\n"
+      "network namespaces that are gone afterwards) at rising rates, and captured: by tapline, and by a "
+      "null\n"
+      "consumer, which shows what the kernel can deliver. Needs root, and takes some minutes.\n"
+      "With -r FILE or --generated: reading a capture file. Needs no privilege.",
+      "tapline-bench");
   add_options(app, options);
   try {
     app.parse(argc, argv);

@@ -1,31 +1,11 @@
 #include "bench/file_report.h"
 
-#include <algorithm>
-#include <array>
-#include <cstdarg>
-#include <cstdio>
-
+#include "bench/report_text.h"
 #include "exporters/json.h"
 #include "exporters/string_output.h"
 
 namespace tapline::bench {
 namespace {
-
-[[gnu::format(printf, 2, 3)]] void add(std::string& text, const char* format, ...) {
-  std::array<char, 512> line{};
-  va_list values;
-  va_start(values, format);
-  std::vsnprintf(line.data(), line.size(), format, values);
-  va_end(values);
-  text += line.data();
-}
-
-// REQUIRES: `values` is not empty.
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 != 0 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
 
 template <class Value>
 std::vector<double> each_round(const Measured& tool, Value value) {
@@ -37,36 +17,7 @@ std::vector<double> each_round(const Measured& tool, Value value) {
 double wall(const Usage& usage) { return usage.seconds; }
 double cpu(const Usage& usage) { return usage.cpu_seconds; }
 
-std::vector<double> ratios(std::vector<double> values, const std::vector<double>& base) {
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = base[i] > 0 ? values[i] / base[i] : 0;
-  return values;
-}
-
-// Half of what lies between the least and the most, in percent of the median.
-double spread(const std::vector<double>& values) {
-  const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  const double middle = median(values);
-  return middle > 0 ? 50 * (*most - *least) / middle : 0;
-}
-
 std::uint64_t nanoseconds(double seconds) { return static_cast<std::uint64_t>(seconds * 1e9); }
-
-void write_machine(JsonWriter& json, const FileReport& report) {
-  json.key("machine");
-  json.begin_object();
-  json.key("cpu");
-  json.string(report.before.cpu);
-  json.field("processors", report.before.processors);
-  json.key("kernel");
-  json.string(report.before.kernel);
-  json.key("governor");
-  json.string(report.before.governor);
-  json.key("load_before");
-  json.string(report.before.load);
-  json.key("load_after");
-  json.string(report.load_after);
-  json.end_object();
-}
 
 void write_tool(JsonWriter& json, const Measured& one) {
   json.begin_object();
@@ -93,11 +44,7 @@ void write_tool(JsonWriter& json, const Measured& one) {
 
 std::string table_of(const FileReport& report) {
   std::string text;
-  const Machine& machine = report.before;
-  add(text, "machine  %s, %u processors, Linux %s, governor %s; load %s before, %s after\n",
-      machine.cpu.c_str(), machine.processors, machine.kernel.c_str(),
-      machine.governor.empty() ? "-" : machine.governor.c_str(), machine.load.c_str(),
-      report.load_after.c_str());
+  add_machine(text, report.before, report.load_after);
   add(text, "capture  %llu frames, %.1f MB, %llu connections, %llu transactions, %s\n",
       static_cast<unsigned long long>(report.capture.frames), static_cast<double>(report.capture.bytes) / 1e6,
       static_cast<unsigned long long>(report.capture.connections),
@@ -126,7 +73,7 @@ std::string json_of(const FileReport& report) {
   StringOutput out;
   JsonWriter json(out);
   json.begin_object();
-  write_machine(json, report);
+  write_machine(json, report.before, report.load_after);
   json.key("capture");
   json.begin_object();
   json.key("generated");

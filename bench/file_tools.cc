@@ -11,25 +11,6 @@
 namespace tapline::bench {
 namespace {
 
-std::vector<std::string> split(std::string_view list, char separator) {
-  std::vector<std::string> parts;
-  while (true) {
-    const std::size_t end = list.find(separator);
-    parts.emplace_back(list.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    list.remove_prefix(end + 1);
-  }
-}
-
-bool installed(const std::string& program) {
-  const char* const path = std::getenv("PATH");
-  if (path == nullptr) return false;
-  const std::vector<std::string> folders = split(path, ':');
-  return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
-    return access((folder + "/" + program).c_str(), X_OK) == 0;
-  });
-}
-
 FileTool tapline_with(const std::string& program, const std::string& file, std::string name, std::string does,
                       const std::vector<std::string>& options) {
   FileTool tool{std::move(name), std::move(does), {program, "-q", "-r", file, "-f", "ecs", "-o", "-"}};
@@ -50,6 +31,25 @@ std::vector<FileTool> taplines(const std::string& program, const std::string& na
 }
 
 }  // namespace
+
+std::vector<std::string> split(std::string_view list, char separator) {
+  std::vector<std::string> parts;
+  while (true) {
+    const std::size_t end = list.find(separator);
+    parts.emplace_back(list.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    list.remove_prefix(end + 1);
+  }
+}
+
+bool installed(const std::string& program) {
+  const char* const path = std::getenv("PATH");
+  if (path == nullptr) return false;
+  const std::vector<std::string> folders = split(path, ':');
+  return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
+    return access((folder + "/" + program).c_str(), X_OK) == 0;
+  });
+}
 
 std::vector<FileTool> file_tools(const std::string& tapline, const std::string& against,
                                  const std::string& file) {

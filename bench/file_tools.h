@@ -15,11 +15,17 @@ struct FileTool {
   std::vector<std::string> arguments;  // with the file's name in it
 };
 
+// Whether the program is found in PATH.
+bool installed(const std::string& program);
+
 // tapline as its users run it, each set of records a tool of its own; then the others, those that are
 // installed alone. The first is what all are compared with. `against`: another build of tapline, asked for
 // the same; empty: there is none.
 std::vector<FileTool> file_tools(const std::string& tapline, const std::string& against,
                                  const std::string& file);
+
+// The parts of a list; one more than there are separators.
+std::vector<std::string> split(std::string_view list, char separator);
 
 // Those of `tools` that the comma-separated list names, in the order of `tools`. kInvalidArgument: a name of
 // the list is none of theirs.

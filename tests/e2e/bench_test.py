@@ -122,7 +122,6 @@ class Bench(LabTest):
         os.truncate(path, os.path.getsize(path) - 1)
         empty = write_pcap(self.lab.path("no-frames.pcap"), [])
         for arguments, code, words in (
-                ((), 2, "say one of"),
                 (("--generated", "-r", path), 2, "say one of"),
                 (("--generated", "--rounds", "0"), 2, "--rounds"),
                 (("--generated", "--frobnicate"), 2, "frobnicate"),
