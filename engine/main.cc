@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/bench_command.h"
 #include "engine/console.h"
 #include "engine/exit_code.h"
 #include "engine/file_run.h"
@@ -30,6 +31,7 @@ absl::Status run_ladder_command(int argc, const char* const* argv) {
 
 absl::Status run(int argc, const char* const* argv) {
   if (argc > 1 && std::string_view(argv[1]) == "ladder") return run_ladder_command(argc - 1, argv + 1);
+  if (argc > 1 && std::string_view(argv[1]) == "bench") return become_bench(argc - 1, argv + 1);
   absl::StatusOr<CommandLine> line = parse_command_line(argc, argv);
   if (!line.ok()) return line.status();
   if (line->print) return print(*line->print);

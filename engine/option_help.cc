@@ -14,14 +14,15 @@ constexpr std::string_view kAbout =
     "\n"
     "Usage: tapline [-i IFACE]... [options]     capture live (CAP_NET_RAW and CAP_BPF, or root)\n"
     "       tapline -r FILE [options]           read pcap or pcapng; needs no privilege\n"
-    "       tapline ladder -r FILE [options]    draw one connection as a time-sequence diagram\n";
+    "       tapline ladder -r FILE [options]    draw one connection as a time-sequence diagram\n"
+    "       tapline bench [options]             measure packet rates on a private link\n";
 
 constexpr std::string_view kEpilogue =
     "\n"
     "Records go to standard output, everything else to standard error.\n"
     "\n"
     "Signals: ^C and SIGTERM end the run once everything open is written, a second one at once;\n"
-    "SIGUSR1 writes a stats record.\n"
+    "SIGUSR1 writes a stats record (and with -v says how far it is).\n"
     "Exit codes: 0 done; 1 failed while running; 2 the command line, a file or an interface is\n"
     "wrong; 3 not permitted; 4 the capture file is damaged (what came before is written).\n"
     "\n"
