@@ -113,12 +113,14 @@ class WorkFolder {
   std::string path_;
 };
 
-// In the build tree this program is in bench/ and tapline in engine/; once installed both are in one folder.
+// In the build tree this program is in bench/ and tapline in engine/; once installed they are in
+// libexec/tapline/ and sbin/, or in one folder.
 absl::StatusOr<std::string> find_tapline(const BenchOptions& options) {
   if (!options.tapline.empty()) return fs::absolute(options.tapline).string();
   std::error_code error;
   const fs::path here = fs::read_symlink("/proc/self/exe", error).parent_path();
-  for (const fs::path& path : {here / "tapline", here.parent_path() / "engine" / "tapline"}) {
+  for (const fs::path& path : {here / "tapline", here.parent_path() / "engine" / "tapline",
+                               here.parent_path().parent_path() / "sbin" / "tapline"}) {
     if (access(path.c_str(), X_OK) == 0 && !fs::is_directory(path)) return path.string();
   }
   return absl::NotFoundError("there is no tapline beside " + here.string() + "; say --tapline PATH");

@@ -92,6 +92,9 @@ struct Sample {
 };
 
 void put_difference(Sample& before, Sample& after, int sender, int receiver, LiveRun& run) {
+  if (before.captured && after.captured && after.captured->transactions) {
+    run.transactions = *after.captured->transactions - before.captured->transactions.value_or(0);
+  }
   run.process = {.user = after.process.user - before.process.user,
                  .system = after.process.system - before.process.system};
   run.process_seconds = after.used - before.used;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,7 @@ struct LiveRun {
   // the end, until it had nothing more to do.
   double seconds = 0;
   std::uint64_t frames = 0;
+  std::optional<std::uint64_t> transactions;
   ProcessTime process;               // of the tool
   double process_seconds = 0;        // of the tool: exactly, both together
   ProcessorTime sending, capturing;  // of the two processors

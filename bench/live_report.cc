@@ -43,10 +43,8 @@ double bytes_a_frame(const LiveRun& run) {
 
 double gigabits(const LiveRun& run) { return run.received_rate() * bytes_a_frame(run) * 8 / 1e9; }
 
-// In the tool's account, at the rate of the run. What it counted in a warm-up is little beside.
 double transactions(const LiveRun& run) {
-  const double all = static_cast<double>(run.captured.frames);
-  return all > 0 ? static_cast<double>(run.captured.transactions.value_or(0)) / all * run.received_rate() : 0;
+  return run.seconds > 0 ? static_cast<double>(run.transactions.value_or(0)) / run.seconds : 0;
 }
 
 double tool_ns(const LiveRun& run) {
@@ -69,7 +67,7 @@ void add_tool(std::string& text, const LiveReport& report, const LiveRounds& rou
       median_of(rounds,
                 [](const LiveRun& run) { return percent_of(run.captured.lost_in_ring.value_or(0), run); }));
   add(text, "%7.2f ", median_of(rounds, gigabits));
-  if (rounds.front()->captured.transactions) {
+  if (rounds.front()->transactions) {
     add(text, "%8.1f ", median_of(rounds, transactions) / 1e3);
   } else {
     add(text, "%8s ", "-");
@@ -170,6 +168,7 @@ void write_run(JsonWriter& json, const LiveReport& report, const LiveRun& run) {
   json.begin_object();
   json.field("frames", run.frames);
   json.field("ns", nanoseconds(run.seconds));
+  if (run.transactions) json.field("transactions", *run.transactions);
   json.field("tool_ns", nanoseconds(run.process_seconds));
   json.field("tool_user_ns", nanoseconds(run.process.user));
   json.field("tool_system_ns", nanoseconds(run.process.system));

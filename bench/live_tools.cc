@@ -1,6 +1,7 @@
 #include "bench/live_tools.h"
 
 #include <net/if.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,6 +29,7 @@ namespace {
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
+constexpr int kCannotStart = 127;    // as become_program() says
 constexpr auto kLongestStart = 60s;  // Zeek reads scripts for seconds
 constexpr auto kLongestEnd = 60s;
 constexpr auto kLongestAnswer = 2s;
@@ -195,6 +197,9 @@ class Program final : public Capturer {
   }
 
   absl::Status failure(int status) const {
+    if (WIFEXITED(status) && WEXITSTATUS(status) == kCannotStart) {
+      return absl::NotFoundError("cannot start " + tool_.arguments.front());
+    }
     return absl::UnknownError(tool_.name + " " + end_of(status) + ": " + last_line_of(words()));
   }
 

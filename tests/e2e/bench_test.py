@@ -1,19 +1,21 @@
-"""tapline-bench as its users run it: generated captures are what they are said to be, wrong answers are found."""
+"""tapline-bench as its users run it: generated captures and generated traffic are what they are said to be, each frame
+is accounted for, wrong answers are found, and nothing is left behind."""
 import json
 import os
 import shutil
 import signal
 import subprocess
+import xml.etree.ElementTree
 
 from capture import TAPLINE, connections, dig, tapline, transactions
 from frames import write_pcap
-from lab import DEADLINE, LabTest, await_condition, main
+from lab import DEADLINE, LabTest, await_condition, main, tshark
 
 BENCH = os.environ.get("BENCH", "")
 SMALL = ("--connections", "50", "--at-once", "8", "--seed", "7")
 
 
-class Bench(LabTest):
+class BenchTest(LabTest):
     def bench(self, *arguments, **options):
         return subprocess.run([BENCH, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=4 * DEADLINE, check=False, **options)
@@ -31,6 +33,8 @@ class Bench(LabTest):
         os.chmod(path, 0o755)
         return path
 
+
+class Files(BenchTest):
     def test_a_generated_capture_is_what_it_is_said_to_be(self):
         for name, arguments in (("usual.pcap", ()), ("heads.pcap", ("--head-bytes", "9000", "--transactions", "3")),
                                 ("empty.pcap", ("--body-bytes", "0")), ("none.pcap", ("--transactions", "0")),
@@ -137,5 +141,161 @@ class Bench(LabTest):
                 self.assertIn(words, done.stderr)
 
 
+
+def network_namespace(process):
+    """That of a process; None when it has ended."""
+    try:
+        return os.readlink("/proc/%s/ns/net" % process)
+    except OSError:
+        return None
+
+
+class Live(BenchTest):
+    def live(self, *arguments):
+        done = self.bench("--tapline", TAPLINE, "--json", "--seconds", "0.1", "--rounds", "1", *arguments)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        report = json.loads(done.stdout)
+        for run in report["runs"]:
+            self.check_account(run)
+        return report
+
+    def check_account(self, run):
+        offered, captured, lost = run["offered"], run["captured"], run["lost"]
+        self.assertGreater(offered["frames"], 0)
+        self.assertEqual(run["warm_up"] + offered["frames"],
+                         captured["frames"] + lost["link"] + lost["softnet"] + lost["ring"], run)
+        self.assertLessEqual(run["window"]["frames"], captured["frames"])
+        if "transactions" in captured and captured["frames"] == offered["frames"] and run["mix"] != "syn":
+            self.assertEqual((captured["connections"], captured["transactions"]),
+                             (offered["connections"], offered["transactions"]), run)
+
+    def test_every_frame_is_accounted_for(self):
+        picture = self.lab.path("rates.svg")
+        report = self.live("--rates", "max", "--records", "http,closed", "--plot", picture)
+        self.assertEqual(report["generator"], "live frames")
+        self.assertEqual([(run["mix"], run["placement"], run["tool"]) for run in report["runs"]],
+                         [(mix, placement, tool) for mix in ("syn", "http", "full") for placement in ("split", "onecore")
+                          for tool in ("null", "tapline http,closed")])
+        svg = xml.etree.ElementTree.parse(picture).getroot()
+        names = [element.tag.split("}")[1] for element in svg.iter()]
+        self.assertEqual(names.count("polyline"), 3 * 2 * 2 * 2)  # mixes, placements, tools; received and lost
+        text = " ".join(svg.itertext())
+        for words in ("offered, M frames/s", "received, M frames/s", "lost, %", "null", "tapline http,closed"):
+            self.assertIn(words, text)
+
+    def test_many_connections_at_once(self):
+        report = self.live("--rates", "50k", "--mixes", "http", "--placements", "split", "--records", "stats",
+                           "--at-once", "1000")
+        self.assertEqual(report["connections_at_once"], 1024)
+        null, tapline_stats = report["runs"]
+        self.assertGreater(null["warm_up"], 1024 * 3)
+        if tapline_stats["captured"]["frames"] == tapline_stats["warm_up"] + tapline_stats["offered"]["frames"]:
+            self.assertGreaterEqual(tapline_stats["captured"]["connections"], 1024)
+
+    def test_through_a_packet_socket(self):
+        report = self.live("--rates", "20k", "--mixes", "http", "--placements", "onecore", "--records", "stats",
+                           "--packet-socket", "--against", TAPLINE)
+        self.assertEqual(report["generator"], "packet socket")
+        self.assertEqual([tool["name"] for tool in report["tools"]], ["null", "tapline stats", "against stats"])
+
+    def test_live_frames_are_right(self):
+        """Of several rounds, as tshark reads what tapline saved."""
+        for at_once in ("64", "500"):
+            with self.subTest(at_once):
+                path = self.lab.path(at_once + ".pcapng")
+                saving = self.script("saving", 'exec %s "$@" -w %s' % (TAPLINE, path))
+                done = self.bench("--tapline", saving, "--json", "--rates", "50k", "--mixes", "http", "--placements",
+                                  "split", "--records", "stats", "--rounds", "1", "--seconds", "0.3", "--at-once", at_once)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                checks = tshark(path, ("ip.checksum.status", "tcp.checksum.status", "tcp.analysis.flags"), "-o",
+                                "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE")
+                self.assertEqual({tuple(map(tuple, check.values())) for check in checks}, {(("1",), ("1",), ())})
+
+    def test_what_comes_in_on_an_interface(self):
+        namespace = self.lab.namespace("here")
+        namespace.run("ip", "link", "set", "lo", "up")
+        done = subprocess.run(
+            namespace.command(BENCH, "--interface", "lo", "--no-generate", "--tapline", TAPLINE, "--json", "--seconds",
+                              "0.1", "--rounds", "2", "--records", "stats"),
+            capture_output=True, text=True, timeout=4 * DEADLINE, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        report = json.loads(done.stdout)
+        self.assertEqual([run["tool"] for run in report["runs"]], ["null", "tapline stats", "tapline stats", "null"])
+        self.assertEqual(report["interface"], "lo")
+
+    def test_nothing_is_left_behind(self):
+        """Neither by ^C nor by a signal that nobody can take."""
+        names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+        folder = self.lab.path("tmp")
+        os.mkdir(folder)
+        for number, code, message in ((signal.SIGINT, 1, "interrupted"), (signal.SIGKILL, -signal.SIGKILL, "")):
+            with self.subTest(number):
+                process = subprocess.Popen([BENCH, "--tapline", TAPLINE, "--seconds", "600"], stdin=subprocess.DEVNULL,
+                                           stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": folder})
+                self.addCleanup(process.stderr.close)
+                self.addCleanup(process.kill)
+                here = network_namespace("self")
+
+                def of_its_children():
+                    with open("/proc/%d/task/%d/children" % (process.pid, process.pid), encoding="ascii") as children:
+                        found = {network_namespace(child) for child in children.read().split()} - {None, here}
+                    return found if len(found) == 2 else None  # where frames are sent, and where they are captured
+                used = await_condition(of_its_children, "the benchmark to send and capture")
+                process.send_signal(number)
+                self.assertEqual(process.wait(DEADLINE), code)
+                self.assertIn(message, process.stderr.read())
+
+                def unused():
+                    return not used & {network_namespace(other) for other in os.listdir("/proc") if other.isdigit()}
+                await_condition(unused, "its processes to be gone")
+                self.assertEqual(subprocess.run(["ip", "netns", "list"], capture_output=True, text=True,
+                                                check=True).stdout, names)
+                if number == signal.SIGINT:
+                    self.assertEqual(os.listdir(folder), [])
+
+    def test_what_is_wrong_with_live_runs_is_said(self):
+        failing = self.script("failing", "echo tapline: no luck today >&2; exit 1")
+        for arguments, code, words in (
+                (("--rates", "fast"), 2, "'fast' is no rate"),
+                (("--mixes", "http,ftp"), 2, "'ftp' is not known"),
+                (("--placements", "nowhere"), 2, "'nowhere' is not known"),
+                (("--ring", "big"), 2, "--ring"),
+                (("--tools", "tcpdump"), 2, "--tools goes with"),
+                (("--interface", "lo"), 2, "--no-generate"),
+                (("--no-generate",), 2, "needs an --interface"),
+                (("--no-generate", "--interface", "no-such-one"), 2, "no-such-one"),
+                (("--plot", self.lab.path("no/such/folder.svg")), 2, "cannot write"),
+                (("--tapline", failing), 1, "no luck today"),
+                (("--tapline", self.lab.path("missing")), 2, "cannot start ")):
+            with self.subTest(arguments):
+                done = self.bench("--seconds", "0.05", *(() if "--tapline" in arguments else ("--tapline", TAPLINE)),
+                                  *arguments)
+                self.assertEqual((done.returncode, done.stdout), (code, ""))
+                self.assertIn(words, done.stderr)
+        for command, code, words in ((("setpriv", "--reuid", "65534", BENCH), 3, "needs root"),
+                                     (("taskset", "-c", str(min(os.sched_getaffinity(0))), BENCH), 1, "two processors")):
+            with self.subTest(command):
+                done = subprocess.run([*command, "--tapline", TAPLINE], stdin=subprocess.DEVNULL, capture_output=True,
+                                      text=True, timeout=DEADLINE, check=False)
+                self.assertEqual((done.returncode, done.stdout), (code, ""))
+                self.assertIn(words, done.stderr)
+
+
+class Command(BenchTest):
+    def test_tapline_starts_it(self):
+        folder = self.lab.path("installed")
+        os.mkdir(folder)
+        alone = shutil.copy(TAPLINE, folder)
+        done = subprocess.run([alone, "bench"], env={**os.environ, "PATH": folder}, capture_output=True, text=True,
+                              timeout=DEADLINE, check=False)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("there is no tapline-bench", done.stderr)
+        shutil.copy(BENCH, folder)
+        done = subprocess.run([alone, "bench", "--mixes", "ftp"], capture_output=True, text=True, timeout=DEADLINE,
+                              check=False)
+        self.assertEqual((done.returncode, done.stderr),
+                         (2, "tapline-bench: --mixes: 'ftp' is not known; there are syn, http, full\n"))
+
+
 if __name__ == "__main__":
-    main(needs=("tcpdump", "tshark"))
+    main(needs=("setpriv", "taskset", "tcpdump", "tshark"))
