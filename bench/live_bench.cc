@@ -166,7 +166,7 @@ class Series {
                                                                    .packet_socket = settings_.packet_socket});
     if (!generator.ok()) return generator.status();
     result_.live_frames = generator->uses_live_frames();
-    result_.at_once = std::max(result_.at_once, generator->at_once());
+    run.at_once = generator->at_once();
     const int receiver = capture_.processors.front();
     if (run.placement == Placement::kOneCore) {
       if (absl::Status status = link->receive_on(receiver); !status.ok()) return status;

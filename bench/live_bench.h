@@ -46,6 +46,7 @@ struct LiveRun {
   Placement placement = Placement::kSplit;
   double rate = 0;  // as asked for
   unsigned round = 0;
+  std::uint32_t at_once = 0;  // connections; 0: a flood, which opens none
   std::uint64_t warm_up = 0;  // frames sent before what the rest of this tells; they count in `captured`
 
   Offered offered;
@@ -69,7 +70,6 @@ struct LiveRun {
 
 struct LiveResult {
   bool live_frames = false;   // or a packet socket
-  std::uint32_t at_once = 0;  // connections, where asked for: as many as the mix came to
   std::vector<LiveRun> runs;  // in the order in which they ran
 };
 

@@ -23,6 +23,7 @@ namespace tapline::bench {
 namespace {
 
 constexpr double kLeastRate = 1000;
+constexpr std::uint64_t kLeastRing = 4u << 20;
 constexpr double kLongestRun = 600;  // seconds
 
 absl::Status wrong(const std::string& message) { return absl::InvalidArgumentError(message); }
@@ -106,6 +107,7 @@ absl::StatusOr<CaptureOptions> capture_of(const LiveCommand& command, const std:
   capture.connections = command.at_once;
   const absl::StatusOr<std::uint64_t> ring = parse_size(command.ring);
   if (!ring.ok()) return wrong("--ring: " + std::string(ring.status().message()));
+  if (*ring < kLeastRing) return wrong("--ring: at least 4MiB, for frames of up to 64KiB");
   capture.ring_size = *ring;
   if (command.interface.empty() != !command.no_generate) {
     return wrong(command.no_generate

@@ -75,6 +75,7 @@ void LiveGenerator::Unmap::operator()(live_state* state) const { munmap(state, s
 
 LiveGenerator::LiveGenerator(const VethLink& link, const Traffic& traffic, const GeneratorOptions& options)
     : link_(link), traffic_(traffic), processor_(options.processor) {
+  if (traffic.transactions == 0) return;  // nothing is open in a flood
   lanes_ = std::clamp((options.at_once + traffic.at_once - 1) / traffic.at_once, 1u, kMostLanes);
   lane_stride_ = stride_of(lanes_);
 }

@@ -45,7 +45,7 @@ class LiveGenerator {
   ~LiveGenerator();
 
   bool uses_live_frames() const { return live_frames_; }
-  std::uint32_t at_once() const { return lanes_ * traffic_.at_once; }
+  std::uint32_t at_once() const { return traffic_.transactions > 0 ? lanes_ * traffic_.at_once : 0; }
   // How many frames it takes until all connections are open and no lane is behind; 0 with one lane. Goes for
   // a generator that has not sent yet.
   std::uint64_t warm_up() const;

@@ -92,11 +92,14 @@ void add_group(std::string& text, const LiveReport& report, Mix mix, Placement p
   if (!report.interface.empty()) {
     add(text, "\n%s, for %.1f s each\n", report.interface.c_str(), settings.seconds);
   } else {
-    double bytes = 0;
+    const LiveRun* of_mix = nullptr;
     for (const LiveRun& run : report.result.runs) {
-      if (run.mix == mix) bytes = bytes_a_frame(run);
+      if (run.mix == mix) of_mix = &run;
     }
-    add(text, "\n%s: frames of %.0f bytes; %s\n", std::string(name_of(mix)).c_str(), bytes,
+    if (of_mix == nullptr) return;
+    add(text, "\n%s: frames of %.0f bytes", std::string(name_of(mix)).c_str(), bytes_a_frame(*of_mix));
+    if (of_mix->at_once > 0) add(text, ", %u connections at once", of_mix->at_once);
+    add(text, "; %s\n",
         placement == Placement::kSplit ? "split: the kernel's part beside the generator"
                                        : "onecore: the kernel's part and the tool on one processor");
   }
@@ -147,6 +150,7 @@ void write_run(JsonWriter& json, const LiveReport& report, const LiveRun& run) {
     json.field("rate", whole(run.rate));
   }
   json.field("round", run.round);
+  if (run.at_once > 0) json.field("connections_at_once", run.at_once);
   json.field("warm_up", run.warm_up);
   json.key("offered");
   json.begin_object();
@@ -216,7 +220,6 @@ std::string table_of(const LiveReport& report) {
   add(text, ", %u worker%s, ring of %llu MiB\n", report.capture.workers,
       report.capture.workers == 1 ? "" : "s",
       static_cast<unsigned long long>(report.capture.ring_size >> 20));
-  if (report.settings.at_once > 0) add(text, "         %u connections at once\n", report.result.at_once);
   add(text, "rounds   %u, in turn; medians; runs of %.1f s\n", report.settings.rounds,
       report.settings.seconds);
   if (!report.interface.empty()) {
@@ -240,7 +243,6 @@ std::string json_of(const LiveReport& report) {
   } else {
     json.field("generator", report.result.live_frames ? "live frames" : "packet socket");
     json.field("sending_processor", static_cast<std::uint64_t>(report.settings.sender));
-    if (report.settings.at_once > 0) json.field("connections_at_once", report.result.at_once);
   }
   json.field("workers", report.capture.workers);
   json.field("ring_size", report.capture.ring_size);
