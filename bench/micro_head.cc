@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 #include <http_parser.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "bench/http_text.h"
 #include "bench/micro.h"
 #include "flows/http_head.h"
+#include "flows/http_stream.h"
 
 namespace tapline::bench {
 namespace {
@@ -89,7 +91,8 @@ void find_end(benchmark::State& state, const Texts& heads, const HeadScanner& sc
 }
 
 // It tells of each name and value as it comes; here nobody listens.
-void http_parser_reads(benchmark::State& state, bool request, const Texts& heads) {
+void http_parser_reads(benchmark::State& state, bool request, const Texts& heads,
+                       std::size_t segment = std::string::npos) {
   std::uint64_t fields = 0;
   http_parser_settings settings;
   http_parser_settings_init(&settings);
@@ -105,7 +108,10 @@ void http_parser_reads(benchmark::State& state, bool request, const Texts& heads
       http_parser parser;
       http_parser_init(&parser, request ? HTTP_REQUEST : HTTP_RESPONSE);
       parser.data = &fields;
-      whole = http_parser_execute(&parser, &settings, text.data(), text.size()) == text.size() && whole;
+      for (std::size_t at = 0; at < text.size(); at += std::min(segment, text.size() - at)) {
+        const std::string_view part = std::string_view(text).substr(at, segment);
+        whole = http_parser_execute(&parser, &settings, part.data(), part.size()) == part.size() && whole;
+      }
     }
     return whole;
   };
@@ -113,6 +119,53 @@ void http_parser_reads(benchmark::State& state, bool request, const Texts& heads
   for (auto _ : state) benchmark::DoNotOptimize(pass());
   count_bytes(state, heads);
 }
+
+// Reads each head that a stream finds.
+class ReadingHandler final : public MessageHandler {
+ public:
+  Body on_head(std::string_view bytes, const Origin&, std::int64_t, bool) override {
+    fields += read_request_head(bytes, head_) ? head_.headers.size() : 0;
+    return {};
+  }
+  void on_partial_head(std::string_view, const Origin&, std::int64_t, bool) override {}
+  void on_bytes(std::uint64_t, std::uint64_t, std::int64_t) override {}
+  void on_gap(std::uint64_t, bool) override {}
+  void on_trailers(std::string_view) override {}
+  void on_end() override {}
+  void on_cut() override {}
+  void on_lost() override {}
+  void on_hole() override {}
+  bool on_candidate(const Origin&) override { return false; }
+  Foreign on_foreign(std::string_view, const Origin&, bool) override { return Foreign::kNotHttp; }
+
+  std::size_t fields = 0;
+
+ private:
+  HttpHead head_;
+};
+
+// A stream that comes in segments of so many bytes.
+void read_stream(benchmark::State& state, const Texts& heads, std::size_t segment) {
+  BytePool pool(1u << 20);
+  FlowCounters counters;
+  StreamContext context{pool, counters, 64u << 10};
+  ReadingHandler handler;
+  HttpStream stream;
+  stream.start(/*response=*/false, /*searching=*/false);
+  const auto pass = [&] {
+    for (const std::string& text : heads) {
+      for (std::size_t at = 0; at < text.size(); at += segment) {
+        stream.data(context, handler, std::string_view(text).substr(at, segment), {}, true);
+      }
+    }
+  };
+  pass();
+  if (handler.fields < 6 * heads.size()) return wrong(state, "heads are not found in a stream");
+  for (auto _ : state) pass();
+  count_bytes(state, heads);
+}
+
+constexpr const char* kSomeLines = "\r\nA: b\r\nC: d\r\nE: f\r\nG: h\r\nI: j\r\nK: l\r\n\r\n";
 
 struct HeadSet {
   std::string name;
@@ -129,6 +182,7 @@ const std::vector<HeadSet>& head_sets() {
       {"short_names", true, many_headers(200, "a")},
       {"200_headers", true, many_headers(200, "X-Some-Header-Name")},
       {"60k_of_cookies", true, many_cookies()},
+      {"60k_of_target", true, Texts(100, "GET /" + std::string(60u << 10, 'a') + " HTTP/1.1" + kSomeLines)},
   };
   return sets;
 }
@@ -146,6 +200,18 @@ const bool kRegistered = [] {
       });
       benchmark::RegisterBenchmark(("head_end" + name).c_str(),
                                    [&](benchmark::State& state) { find_end(state, set.heads, scanner); });
+    }
+  }
+  for (const std::size_t segment : {1, 16, 536}) {
+    for (const HeadSet& set : head_sets()) {
+      if (!set.request) continue;
+      const std::string name = "/" + std::to_string(segment) + "/" + set.name;
+      benchmark::RegisterBenchmark(("head_split" + name).c_str(), [=, &set](benchmark::State& state) {
+        read_stream(state, set.heads, segment);
+      });
+      benchmark::RegisterBenchmark(
+          ("head_http_parser_split" + name).c_str(),
+          [=, &set](benchmark::State& state) { http_parser_reads(state, true, set.heads, segment); });
     }
   }
   return true;

@@ -22,9 +22,10 @@ enum class Look : std::uint8_t { kYes, kNo, kMoreNeeded };
 
 // A request line: token SP target SP HTTP/x.y (the target may be missing, which a server answers), or
 // HTTP/0.9's GET SP target. kYes once the whole line says so.
-Look looks_like_request(std::string_view bytes);
+// `from`: so many of the bytes were looked at before, and more were needed.
+Look looks_like_request(std::string_view bytes, std::size_t from = 0);
 // A status line: HTTP/x.y SP three digits.
-Look looks_like_response(std::string_view bytes);
+Look looks_like_response(std::string_view bytes, std::size_t from = 0);
 
 // How long the body is, as far as the head says (RFC 9112 section 6.3; method and status decide before).
 struct Framing {

@@ -75,7 +75,7 @@ void HttpStream::read_start(Input& in) {
   if (in.bytes.empty()) return;
   first_ = in.origin;
   head_time_ = in.origin.time_ns;
-  recognised_ = false;
+  look_ = Look::kMoreNeeded;
   tentative_ = false;
   in.segment_start = at_segment_start && first == 0;
   state_ = State::kHead;
@@ -107,10 +107,12 @@ void HttpStream::read_head(StreamContext& context, MessageHandler& handler, Inpu
     head = buffered(context);
   }
   head_time_ = std::max(head_time_, in.origin.time_ns);
-  if (!recognised_) {
-    const Look look = response_ ? looks_like_response(head) : looks_like_request(head);
-    recognised_ = look == Look::kYes;
-    if (look == Look::kNo || (tentative_ && !response_ && recognised_ && is_weak_request(head))) {
+  std::size_t end = std::string_view::npos;
+  if (look_ != Look::kYes) {
+    const std::size_t looked_at = look_ == Look::kMoreNeeded ? before : 0;
+    look_ = response_ ? looks_like_response(head, looked_at) : looks_like_request(head, looked_at);
+    const bool request = look_ == Look::kYes && !response_;
+    if (look_ == Look::kNo || (tentative_ && request && is_weak_request(head))) {
       turn(tentative_ ? Foreign::kSearch : handler.on_foreign(head, first_, false));
       if (state_ == State::kUntilClose) handler.on_bytes(head.size(), head.size(), head_time_);
       if (state_ != State::kHead) {
@@ -119,11 +121,11 @@ void HttpStream::read_head(StreamContext& context, MessageHandler& handler, Inpu
         return in.consume(used);
       }
     }
+    if (request && is_http09(head)) end = head.find('\n') + 1;
   }
-  std::size_t end = std::string_view::npos;
-  if (recognised_) {
-    end = !response_ && is_http09(head) ? head.find('\n') + 1 : find_head_end(head, before);
-  }
+  // The end has a line feed, which is sooner looked for where it came: the copy has just been written.
+  const bool may_end = before == 0 || in.bytes.find('\n') != std::string_view::npos;
+  if (look_ == Look::kYes && end == std::string_view::npos && may_end) end = find_head_end(head, before);
   if (end != std::string_view::npos) {
     take_head(handler, head.substr(0, end), head_time_, false);
     release(context);
@@ -132,7 +134,7 @@ void HttpStream::read_head(StreamContext& context, MessageHandler& handler, Inpu
   if (head.size() >= context.max_head) {  // too long: what is there must do
     ++context.counters.heads_too_long;
     const std::size_t used = head.size() - before;
-    if (recognised_) {
+    if (look_ == Look::kYes) {
       take_head(handler, head, head_time_, true);
       in_empty_line_ = head.back() == '\n';
     } else {
@@ -337,7 +339,7 @@ void HttpStream::gap(StreamContext& context, MessageHandler& handler, std::uint6
     case State::kStart:
       return lose(handler);
     case State::kHead:
-      if ((recognised_ || !tentative_) && buffered_ > 0)
+      if ((look_ == Look::kYes || !tentative_) && buffered_ > 0)
         handler.on_partial_head(buffered(context), first_, head_time_, false);
       release(context);
       return lose(handler);
@@ -398,7 +400,7 @@ void HttpStream::end(StreamContext& context, MessageHandler& handler) {
 }
 
 void HttpStream::abandon(StreamContext& context, MessageHandler& handler, bool closed) {
-  if (state_ == State::kHead && (recognised_ || !tentative_) && buffered_ > 0) {
+  if (state_ == State::kHead && (look_ == Look::kYes || !tentative_) && buffered_ > 0) {
     handler.on_partial_head(buffered(context), first_, head_time_, closed);
   } else if (state_ != State::kHead && state_ != State::kStart && state_ != State::kSearch &&
              state_ != State::kForeign && state_ != State::kOpaque) {

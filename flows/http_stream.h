@@ -6,6 +6,7 @@
 
 #include "flows/byte_pool.h"
 #include "flows/counters.h"
+#include "flows/http_head.h"
 #include "flows/reassembler.h"
 
 namespace tapline {
@@ -162,12 +163,12 @@ class HttpStream {
   std::uint32_t untold_ = 0;    // bytes of a chunk size line of which on_bytes() has not been told yet
   State state_ = State::kStart;
   bool response_ = false;
-  bool recognised_ = false;     // the start line of the head being read is one
-  bool tentative_ = false;      // it was met by searching
-  bool in_extension_ = false;   // of a chunk size line
-  bool digit_seen_ = false;     // of the chunk size
-  bool trailers_cut_ = false;   // the rest of the trailers is over the limit, or found no room
-  bool in_empty_line_ = false;  // nothing of the line came yet, of a head being skipped or of trailers
+  Look look_ = Look::kMoreNeeded;  // of the start line of the head being read
+  bool tentative_ = false;         // it was met by searching
+  bool in_extension_ = false;      // of a chunk size line
+  bool digit_seen_ = false;        // of the chunk size
+  bool trailers_cut_ = false;      // the rest of the trailers is over the limit, or found no room
+  bool in_empty_line_ = false;     // nothing of the line came yet, of a head being skipped or of trailers
   Body::Kind after_head_ = Body::Kind::kNone;  // in kSkipHead; its length is in remaining_
   Origin first_;                               // of the head being read
   std::int64_t head_time_ = 0;                 // the latest frame of it, or of a chunk size line

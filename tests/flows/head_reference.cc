@@ -299,8 +299,18 @@ std::string head_difference(std::string_view bytes, const HeadScanner& scanner) 
       return "the end searched from " + std::to_string(from);
     }
   }
-  if (looks_like_request(bytes) != plain_looks_like_request(bytes)) return "the look of a request";
-  if (looks_like_response(bytes) != plain_looks_like_response(bytes)) return "the look of a response";
+  const Look request_look = plain_looks_like_request(bytes), response_look = plain_looks_like_response(bytes);
+  for (std::size_t from = 0; from <= bytes.size(); from += 1 + from / 4) {
+    const std::string_view before = bytes.substr(0, from);
+    if (plain_looks_like_request(before) == Look::kMoreNeeded &&
+        looks_like_request(bytes, from) != request_look) {
+      return "the look of a request";
+    }
+    if (plain_looks_like_response(before) == Look::kMoreNeeded &&
+        looks_like_response(bytes, from) != response_look) {
+      return "the look of a response";
+    }
+  }
   HttpHead ours, plain;
   const bool request = plain_read_request_head(bytes, plain);
   if (read_request_head(bytes, ours, scanner) != request) return "whether it is a request";

@@ -65,14 +65,14 @@ void check_end(std::string_view bytes) {
 }
 
 // Once the first bytes have decided, more of them change nothing.
-Look check_look(std::string_view bytes, Look (*look)(std::string_view)) {
+Look check_look(std::string_view bytes, Look (*look)(std::string_view, std::size_t)) {
   Look decided = Look::kMoreNeeded;
   for (std::size_t n = 0; n <= bytes.size(); n += 1 + n / 64) {
-    const Look now = look(bytes.substr(0, n));
+    const Look now = look(bytes.substr(0, n), 0);
     FUZZ_CHECK(decided == Look::kMoreNeeded || now == decided);
     decided = now;
   }
-  const Look whole = look(bytes);
+  const Look whole = look(bytes, 0);
   FUZZ_CHECK(decided == Look::kMoreNeeded || whole == decided);
   return whole;
 }
