@@ -185,6 +185,11 @@ class Series {
     run.warm_up = *warmed;
     Sample before = Sample::take(capturer);
     if (absl::Status status = generator.start(run.rate); !status.ok()) return status;
+    // Setting up the kernel's frames takes some 25 ms, and longer on a busy machine.
+    while (generator.offered().frames == 0) {
+      if (absl::Status status = sleep_while_sending(generator, Clock::now() + 1ms); !status.ok())
+        return status;
+    }
     const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                         std::chrono::duration<double>(settings_.seconds));
     if (absl::Status status = sleep_while_sending(generator, end); !status.ok()) return status;
