@@ -66,6 +66,19 @@ void take_end_signal() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
+// Puts so many empty frames through the program, unless a signal comes. Returns 0 or an errno.
+int run_live_frames(int program, int count) {
+  std::array<std::uint8_t, kMaxFrame> frame{};
+  bpf_test_run_opts options{};
+  options.sz = sizeof options;
+  options.data_in = frame.data();
+  options.data_size_in = frame.size();
+  options.repeat = count;
+  options.flags = BPF_F_TEST_XDP_LIVE_FRAMES;
+  options.batch_size = kBatch;
+  return bpf_prog_test_run_opts(program, &options) == 0 ? 0 : errno;
+}
+
 }  // namespace
 
 void LiveGenerator::Destroy::operator()(live_frames_bpf* skeleton) const {
@@ -157,16 +170,13 @@ absl::Status LiveGenerator::fill_traffic() {
   return absl::OkStatus();
 }
 
-// Asks it for frames while the program drops each.
+// While the program drops each.
 bool LiveGenerator::kernel_has_live_frames() {
   if (!bpf_program__autoload(skeleton_->progs.send_live_frame)) return false;
   const absl::StatusOr<InNamespace> there = InNamespace::enter(link_.sender());
   if (!there.ok()) return false;
-  std::array<std::uint8_t, kMaxFrame> frame{};
-  LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_size_in = frame.size(), .repeat = 1,
-              .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
   skeleton_->bss->state.done = 1;
-  return bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.send_live_frame), &options) == 0;
+  return run_live_frames(bpf_program__fd(skeleton_->progs.send_live_frame), 1) == 0;
 }
 
 std::uint64_t LiveGenerator::warm_up() const {
@@ -195,14 +205,9 @@ absl::Status LiveGenerator::start(double rate) {
 }
 
 bool LiveGenerator::send_live_frames() const {
-  std::array<std::uint8_t, kMaxFrame> frame{};
   while (load_shared(state_->done) == 0) {
-    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_size_in = frame.size(),
-                .repeat = INT_MAX, .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = kBatch);
-    if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.send_live_frame), &options) != 0 &&
-        errno != EINTR && errno != EAGAIN) {
-      return false;
-    }
+    const int error = run_live_frames(bpf_program__fd(skeleton_->progs.send_live_frame), INT_MAX);
+    if (error != 0 && error != EINTR) return false;
   }
   return true;
 }
