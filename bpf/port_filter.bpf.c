@@ -38,13 +38,14 @@
 __u64 port_words[1024];  // port p is bit p % 64 of word p / 64
 __u32 open;              // 0: refuse everything
 
-// What the open filter refused, by processor, so that none waits for another. A packet is handled with bottom
-// halves off: nothing else on its processor counts meanwhile, and no atomic addition is needed.
+// What the open filter refused, by processor, so that none waits for another, nor for what stands beside it
+// and is read for each packet. A packet is handled with bottom halves off: nothing else on its processor
+// counts meanwhile, and no atomic addition is needed.
 struct {
   __u64 packets;
   __u64 bytes;
   __u64 rest_of_cache_line[6];
-} refused[MAX_PROCESSORS];
+} refused[MAX_PROCESSORS] __attribute__((aligned(64)));
 
 // What nearly all frames start with, so that one load decides them. Alignment 2 keeps the compiler from
 // reading it byte by byte; the verifier wants no more for the fields that are read.
