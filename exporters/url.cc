@@ -1,6 +1,7 @@
 #include "exporters/url.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace tapline {
@@ -23,9 +24,19 @@ std::optional<std::uint16_t> parse_port(std::string_view digits) {
   return port;
 }
 
-// Takes `text` as the authority, if it can be one at all: a Host of "a b" or "a/b" names no host.
-void set_authority(std::string_view text, RequestUrl& url) {
-  if (text.find_first_of("/?#\\ \t\r\n") != npos) return;
+enum AuthorityBytes : std::uint8_t {
+  kEndsHost = 1,  // no host has it
+  kMarks = 2,     // something stands beside the host
+};
+constexpr std::array<std::uint8_t, 256> kAuthorityBytes = [] {
+  std::array<std::uint8_t, 256> bytes{};
+  for (const unsigned char c : {'/', '?', '#', '\\', ' ', '\t', '\r', '\n'}) bytes[c] = kEndsHost;
+  for (const unsigned char c : {'@', ':', '['}) bytes[c] = kMarks;
+  return bytes;
+}();
+
+// An authority that is more than a host.
+void set_marked_authority(std::string_view text, RequestUrl& url) {
   const std::size_t at = text.rfind('@');
   const std::string_view host_port = at == npos ? text : text.substr(at + 1);
   std::size_t domain_end = host_port.find(':');
@@ -44,11 +55,20 @@ void set_authority(std::string_view text, RequestUrl& url) {
   if (domain_end != npos) url.port = parse_port(host_port.substr(domain_end + 1));
 }
 
+// Takes `text` as the authority, if it can be one at all: a Host of "a b" or "a/b" names no host.
+void set_authority(std::string_view text, RequestUrl& url) {
+  unsigned found = 0;
+  for (const char c : text) found |= kAuthorityBytes[static_cast<unsigned char>(c)];
+  if ((found & kEndsHost) != 0) return;
+  if ((found & kMarks) != 0) return set_marked_authority(text, url);
+  url.authority = url.domain = text;
+}
+
 // A '#' should not be in a target; where one is, a '?' behind it begins no query (RFC 3986 section 3.5).
 void set_rest(std::string_view rest, RequestUrl& url) {
   url.rest = rest;
-  const std::size_t mark = rest.find_first_of("?#");
-  const bool has_query = mark != npos && rest[mark] == '?';
+  const std::size_t mark = rest.find('?');
+  const bool has_query = mark != npos && rest.substr(0, mark).find('#') == npos;
   url.path = has_query ? rest.substr(0, mark) : rest;
   if (has_query) url.query = rest.substr(mark + 1);
 }
@@ -64,7 +84,7 @@ RequestUrl request_url(std::string_view method, std::string_view target, std::st
     return url;
   }
   url.scheme = "http";
-  const std::size_t slashes = target.find(kSlashes);
+  const std::size_t slashes = target.starts_with('/') ? npos : target.find(kSlashes);
   if (slashes != npos && is_scheme(target.substr(0, slashes))) {
     url.form = TargetForm::kAbsolute;
     url.scheme = target.substr(0, slashes);
