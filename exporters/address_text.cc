@@ -13,12 +13,30 @@
 namespace tapline {
 namespace {
 
+// Each number with the point behind it.
+struct Octet {
+  std::array<char, 4> text;
+  std::uint8_t size;
+};
+constexpr std::array<Octet, 256> kOctets = [] {
+  std::array<Octet, 256> octets{};
+  for (unsigned value = 0; value < 256; ++value) {
+    Octet& octet = octets[value];
+    for (const unsigned unit : {100u, 10u, 1u}) {
+      if (value >= unit || unit == 1) octet.text[octet.size++] = static_cast<char>('0' + value / unit % 10);
+    }
+    octet.text[octet.size++] = '.';
+  }
+  return octets;
+}();
+
 char* append_ipv4(char* p, const std::uint8_t* bytes) {
   for (int i = 0; i < 4; ++i) {
-    if (i > 0) *p++ = '.';
-    p = std::to_chars(p, p + 3, bytes[i]).ptr;
+    const Octet& octet = kOctets[bytes[i]];
+    std::memcpy(p, octet.text.data(), octet.text.size());
+    p += octet.size;
   }
-  return p;
+  return p - 1;
 }
 
 struct ZeroRun {

@@ -55,24 +55,4 @@ CommunityIdText community_id(const ConnectionInfo& connection) {
   return text;
 }
 
-CommunityIdCache::CommunityIdCache() : entries_(std::size_t{1} << kBits) {}
-
-std::string_view CommunityIdCache::of(const ConnectionInfo& connection) {
-  // The id's bits need not be random; the multiplication (by 2^64 / golden ratio) spreads what differs.
-  const std::uint64_t hash = (connection.id.words[0] ^ connection.id.words[1]) * 0x9e3779b97f4a7c15u;
-  Entry& entry = entries_[hash >> (64 - kBits)];
-  // The tuple decides, not the id: it is what the text is made of.
-  if (!entry.used || entry.client_port != connection.client_port ||
-      entry.server_port != connection.server_port || entry.client_ip != connection.client_ip ||
-      entry.server_ip != connection.server_ip) {
-    entry = {.client_ip = connection.client_ip,
-             .server_ip = connection.server_ip,
-             .client_port = connection.client_port,
-             .server_port = connection.server_port,
-             .used = true,
-             .text = community_id(connection)};
-  }
-  return {entry.text.data(), entry.text.size()};
-}
-
 }  // namespace tapline

@@ -1,12 +1,17 @@
 // The record `tapline.connection`: a step in the life of a TCP connection.
+#include "exporters/address_text.h"
+#include "exporters/append.h"
 #include "exporters/ecs_encoder.h"
 #include "exporters/event_names.h"
-#include "exporters/utf8.h"
 
 namespace tapline {
 namespace {
 
-std::string_view side_name(Side side) { return side == Side::kClient ? "source" : "destination"; }
+// What a record has in front of its tunnels: about 850 bytes where all numbers are as large as they can be.
+constexpr std::size_t kBeginRoom = 1280;
+
+// What it has behind them, the history, which has no limit, apart: about 1,600 bytes.
+constexpr std::size_t kTcpRoom = 2048;
 
 bool any(const Volume& volume) { return volume.packets != 0 || volume.bytes != 0; }
 
@@ -16,153 +21,178 @@ bool has_figures(const SideReport& side) {
          side.round_trips || any(side.elided);
 }
 
-}  // namespace
-
-void EcsEncoder::on_connection(const ConnectionEvent& event) {
-  if (!options_.records.has(event.action)) return;
-  const bool closed = event.action == ConnectionAction::kClosed;
-  json_.set_latin1(!is_utf8(interface_name(event.connection)) || !is_utf8(event.server_name));
-
-  json_.begin_object();
-  write_connection_event(event);
-  write_endpoints(event.connection, closed ? &event.client : nullptr, closed ? &event.server : nullptr);
-  begin_network(event.connection, event.connection.protocol);
-  json_.end_object();
-  begin_connection(event.connection);
-  if (closed) json_.field("transactions", event.transactions);
-  json_.end_object();
-  write_path(event.connection);
-  write_tcp(event);
-  write_tls(event);
-  end_record();
+char* append_quoted(char* p, std::string_view plain) {
+  *p++ = '"';
+  p = append(p, plain);
+  *p++ = '"';
+  return p;
 }
 
-void EcsEncoder::write_connection_event(const ConnectionEvent& event) {
-  json_.key("@timestamp");
-  write_time(event.time);
-  json_.key("event");
-  json_.begin_object();
-  json_.field("dataset", "tapline.connection");
-  json_.field("action", name_of(event.action));
-  if (event.action == ConnectionAction::kClosed) {
-    json_.field("reason", name_of(event.reason));
-    json_.key("start");
-    write_time(event.start);
-    json_.key("end");
-    write_time(event.end);
-    write_duration("duration", event.end - event.start);
-  }
-  json_.end_object();
+char* append_truth(char* p, bool value) { return value ? append(p, "true") : append(p, "false"); }
+
+// Members of an object, each with a comma in front. Objects whose first member may be any of several are
+// written so from the brace on, which then replaces the first comma.
+template <std::size_t N>
+char* append_member(char* p, const char (&key)[N], std::uint64_t value) {
+  return append_number(append(p, key), value);
 }
 
-// Each action carries what it is about; `closed` all of it.
-void EcsEncoder::write_tcp(const ConnectionEvent& event) {
-  const bool closed = event.action == ConnectionAction::kClosed;
-  const bool midstream = event.midstream && (closed || event.action == ConnectionAction::kOpened);
-  const bool handshake = event.handshake && (closed || event.action == ConnectionAction::kEstablished);
-  const bool closed_by = event.closed_by && (closed || event.action == ConnectionAction::kHalfClosed);
-  if (!closed && !midstream && !handshake && !closed_by) return;
-
-  json_.key("tcp");
-  json_.begin_object();
-  if (midstream) {
-    json_.key("midstream");
-    json_.boolean(true);
-  }
-  if (closed) {
-    json_.field("completeness", event.completeness);
-    if (!event.state.empty()) json_.field("state", event.state);
-    if (!event.history.empty()) json_.field("history", event.history);
-    json_.field("teardown", name_of(event.teardown));
-  }
-  if (closed_by) json_.field("closed_by", side_name(*event.closed_by));
-  if (handshake) write_handshake(*event.handshake);
-  if (closed) {
-    if (has_figures(event.client)) {
-      json_.key("source");
-      write_side(event.client);
-    }
-    if (has_figures(event.server)) {
-      json_.key("destination");
-      write_side(event.server);
-    }
-  }
-  json_.end_object();
+template <std::size_t N>
+char* append_count(char* p, const char (&key)[N], std::uint64_t value) {
+  return value != 0 ? append_member(p, key, value) : p;
 }
 
-void EcsEncoder::write_tls(const ConnectionEvent& event) {
-  if (event.server_name.empty()) return;
-  json_.key("tls");
-  json_.begin_object();
-  json_.key("client");
-  json_.begin_object();
-  json_.key("server_name");
-  json_.string(event.server_name);
-  json_.end_object();
-  json_.end_object();
+template <std::size_t N>
+char* append_volume(char* p, const char (&key)[N], const Volume& volume) {
+  if (!any(volume)) return p;
+  p = append_member(append(p, key), R"({"packets":)", volume.packets);
+  p = append_member(p, R"(,"bytes":)", volume.bytes);
+  *p++ = '}';
+  return p;
 }
 
 // Time stamps can run backwards (several capturing cores, a file put together from others); then a time
 // between two frames is not known.
-void EcsEncoder::write_handshake(const Handshake& handshake) {
+template <std::size_t N>
+char* append_duration(char* p, const char (&key)[N], std::int64_t duration) {
+  return duration >= 0 ? append_member(p, key, static_cast<std::uint64_t>(duration)) : p;
+}
+
+// Ends the object whose members, each with its comma, stand from `begin` on.
+char* end_object(char* begin, char* p) {
+  *begin = '{';
+  if (p == begin) ++p;
+  *p++ = '}';
+  return p;
+}
+
+char* append_handshake(char* p, const Handshake& handshake) {
   const bool known = handshake.syn_ack >= 0 && handshake.ack >= 0;
-  json_.key("handshake");
-  json_.begin_object();
-  if (known) write_duration("round_trip", handshake.syn_ack + handshake.ack);
-  write_duration("syn_ack", handshake.syn_ack);
-  write_duration("ack", handshake.ack);
-  json_.end_object();
+  p = append(p, R"(,"handshake":)");
+  char* const begin = p;
+  if (known) p = append_duration(p, R"(,"round_trip":)", handshake.syn_ack + handshake.ack);
+  p = append_duration(p, R"(,"syn_ack":)", handshake.syn_ack);
+  p = append_duration(p, R"(,"ack":)", handshake.ack);
+  return end_object(begin, p);
 }
 
-void EcsEncoder::write_side(const SideReport& side) {
-  json_.begin_object();
-  if (side.syn) {
-    json_.field("isn", side.syn->isn);
-    if (side.syn->mss) json_.field("mss", *side.syn->mss);
-    json_.field("window", side.syn->window);
-    if (side.syn->window_scale) json_.field("window_scale", *side.syn->window_scale);
-    json_.key("sack_permitted");
-    json_.boolean(side.syn->sack_permitted);
-    json_.key("timestamps");
-    json_.boolean(side.syn->timestamps);
-  }
-  if (any(side.retransmits)) {
-    json_.key("retransmits");
-    write_volume(side.retransmits);
-  }
-  if (any(side.out_of_order)) {
-    json_.key("out_of_order");
-    write_volume(side.out_of_order);
-  }
+char* append_syn(char* p, const SynParameters& syn) {
+  p = append_member(p, R"(,"isn":)", syn.isn);
+  if (syn.mss) p = append_member(p, R"(,"mss":)", *syn.mss);
+  p = append_member(p, R"(,"window":)", syn.window);
+  if (syn.window_scale) p = append_member(p, R"(,"window_scale":)", *syn.window_scale);
+  p = append_truth(append(p, R"(,"sack_permitted":)"), syn.sack_permitted);
+  return append_truth(append(p, R"(,"timestamps":)"), syn.timestamps);
+}
+
+char* append_side(char* p, const SideReport& side) {
+  char* const begin = p;
+  if (side.syn) p = append_syn(p, *side.syn);
+  p = append_volume(p, R"(,"retransmits":)", side.retransmits);
+  p = append_volume(p, R"(,"out_of_order":)", side.out_of_order);
   if (side.missed_bytes != 0) {
-    json_.key("missed");
-    json_.begin_object();
-    json_.field("bytes", side.missed_bytes);
-    json_.end_object();
+    p = append_member(p, R"(,"missed":{"bytes":)", side.missed_bytes);
+    *p++ = '}';
   }
-  if (side.duplicate_acks != 0) json_.field("duplicate_acks", side.duplicate_acks);
-  if (side.zero_windows != 0) json_.field("zero_windows", side.zero_windows);
-  if (side.keep_alives != 0) json_.field("keep_alives", side.keep_alives);
-  if (side.conflicts != 0) json_.field("conflicts", side.conflicts);
+  p = append_count(p, R"(,"duplicate_acks":)", side.duplicate_acks);
+  p = append_count(p, R"(,"zero_windows":)", side.zero_windows);
+  p = append_count(p, R"(,"keep_alives":)", side.keep_alives);
+  p = append_count(p, R"(,"conflicts":)", side.conflicts);
   if (side.round_trips) {
-    json_.key("rtt");
-    json_.begin_object();
-    write_duration("min", side.round_trips->min);
-    write_duration("max", side.round_trips->max);
-    json_.end_object();
+    p = append(p, R"(,"rtt":)");
+    char* const round_trips = p;
+    p = append_duration(p, R"(,"min":)", side.round_trips->min);
+    p = end_object(round_trips, append_duration(p, R"(,"max":)", side.round_trips->max));
   }
-  if (any(side.elided)) {
-    json_.key("elided");
-    write_volume(side.elided);
-  }
-  json_.end_object();
+  p = append_volume(p, R"(,"elided":)", side.elided);
+  return end_object(begin, p);
 }
 
-void EcsEncoder::write_volume(const Volume& volume) {
-  json_.begin_object();
-  json_.field("packets", volume.packets);
-  json_.field("bytes", volume.bytes);
-  json_.end_object();
+// Without the brace that ends it. `report`: null but for `closed`.
+char* append_endpoint(char* p, const IpAddress& ip, std::uint16_t port, const SideReport* report) {
+  p = append_ip(append(p, R"({"ip":")"), ip);
+  p = append_member(p, R"(","port":)", port);
+  if (report == nullptr) return p;
+  p = append_member(p, R"(,"packets":)", report->packets);
+  return append_member(p, R"(,"bytes":)", report->bytes);
+}
+
+}  // namespace
+
+void EcsEncoder::on_connection(const ConnectionEvent& event) {
+  if (!options_.records.has(event.action)) return;
+  line_.begin(kBeginRoom);
+  char* p;
+  do {
+    p = write_record(line_.start(), event);
+  } while (line_.begins_anew());
+  line_.end(write_end(p));
+}
+
+char* EcsEncoder::write_record(char* p, const ConnectionEvent& event) {
+  const ConnectionInfo& connection = event.connection;
+  const ConnectionText& text = texts_.of(connection);
+  const bool closed = event.action == ConnectionAction::kClosed;
+  p = write_connection_event(p, event);
+  p = append_endpoint(append(p, R"(,"source":)"), connection.client_ip, connection.client_port,
+                      closed ? &event.client : nullptr);
+  p = append_endpoint(append(p, R"(},"destination":)"), connection.server_ip, connection.server_port,
+                      closed ? &event.server : nullptr);
+  *p++ = '}';
+  p = write_network(p, connection, connection.protocol, text);
+  *p++ = '}';
+  p = write_connection(p, connection, text);
+  if (closed) p = append_member(p, R"(,"transactions":)", event.transactions);
+  *p++ = '}';
+  p = write_path(p, connection);
+  p = write_tcp(p, event);
+  if (event.server_name.empty()) return p;
+  p = append(line_.room(p, 64), R"(,"tls":{"client":{"server_name":")");
+  return append(line_.text(p, event.server_name), R"("}})");
+}
+
+char* EcsEncoder::write_connection_event(char* p, const ConnectionEvent& event) {
+  p = write_time(append(p, R"({"@timestamp":)"), event.time);
+  p = append(p, R"(,"event":{"dataset":"tapline.connection","action":)");
+  p = append_quoted(p, name_of(event.action));
+  if (event.action == ConnectionAction::kClosed) {
+    p = append_quoted(append(p, R"(,"reason":)"), name_of(event.reason));
+    p = write_time(append(p, R"(,"start":)"), event.start);
+    p = write_time(append(p, R"(,"end":)"), event.end);
+    p = append_duration(p, R"(,"duration":)", event.end - event.start);
+  }
+  *p++ = '}';
+  return p;
+}
+
+// Each action carries what it is about; `closed` all of it.
+char* EcsEncoder::write_tcp(char* p, const ConnectionEvent& event) {
+  const bool closed = event.action == ConnectionAction::kClosed;
+  const bool midstream = event.midstream && (closed || event.action == ConnectionAction::kOpened);
+  const bool handshake = event.handshake && (closed || event.action == ConnectionAction::kEstablished);
+  const bool closed_by = event.closed_by && (closed || event.action == ConnectionAction::kHalfClosed);
+  p = line_.room(p, kTcpRoom + event.history.size());
+  if (!closed && !midstream && !handshake && !closed_by) return p;
+
+  p = append(p, R"(,"tcp":)");
+  char* const begin = p;
+  if (midstream) p = append(p, R"(,"midstream":true)");
+  if (closed) {
+    p = append_member(p, R"(,"completeness":)", event.completeness);
+    if (!event.state.empty()) p = append_quoted(append(p, R"(,"state":)"), event.state);
+    if (!event.history.empty()) p = append_quoted(append(p, R"(,"history":)"), event.history);
+    p = append_quoted(append(p, R"(,"teardown":)"), name_of(event.teardown));
+  }
+  if (closed_by) {
+    p = *event.closed_by == Side::kClient ? append(p, R"(,"closed_by":"source")")
+                                          : append(p, R"(,"closed_by":"destination")");
+  }
+  if (handshake) p = append_handshake(p, *event.handshake);
+  if (closed) {
+    if (has_figures(event.client)) p = append_side(append(p, R"(,"source":)"), event.client);
+    if (has_figures(event.server)) p = append_side(append(p, R"(,"destination":)"), event.server);
+  }
+  return end_object(begin, p);
 }
 
 }  // namespace tapline

@@ -4,12 +4,14 @@
 #include <utility>
 
 #include "exporters/address_text.h"
+#include "exporters/append.h"
 #include "exporters/event_names.h"
 #include "exporters/message_scan.h"
 #include "exporters/redaction.h"
 
 namespace tapline {
-EcsEncoder::EcsEncoder(EcsOptions options, LineOutput& out) : options_(std::move(options)), json_(out) {}
+EcsEncoder::EcsEncoder(EcsOptions options, LineOutput& out)
+    : options_(std::move(options)), line_(out), json_(out) {}
 
 void EcsEncoder::on_stats(const StatsRecord& stats) { write_stats_record(stats, times_, json_); }
 
@@ -18,114 +20,103 @@ std::string_view EcsEncoder::interface_name(const ConnectionInfo& connection) co
   return (*options_.interfaces)[connection.interface];
 }
 
-void EcsEncoder::write_time(std::int64_t time) {
-  json_.string_of(TimeText::kSize, [&](char* p) { return times_.append(p, time); });
+char* EcsEncoder::write_time(char* p, std::int64_t time) {
+  *p++ = '"';
+  p = times_.append(p, time);
+  *p++ = '"';
+  return p;
 }
 
-void EcsEncoder::write_endpoint(const IpAddress& ip, std::uint16_t port, const SideReport* report) {
-  json_.begin_object();
-  json_.key("ip");
-  json_.string_of(kMaxIpText, [&](char* p) { return append_ip(p, ip); });
-  json_.field("port", port);
-  if (report != nullptr) {
-    json_.field("packets", report->packets);
-    json_.field("bytes", report->bytes);
+char* EcsEncoder::write_network(char* p, const ConnectionInfo& connection, AppProtocol protocol,
+                                const ConnectionText& text) {
+  if (connection.client_ip.version == IpVersion::kV4) {
+    p = append(p, R"(,"network":{"type":"ipv4","transport":"tcp",)");
+  } else {
+    p = append(p, R"(,"network":{"type":"ipv6","transport":"tcp",)");
   }
-  json_.end_object();
+  if (protocol == AppProtocol::kHttp) {
+    p = append(p, R"("protocol":"http",)");
+  } else if (const std::string_view name = name_of(protocol); !name.empty()) {
+    p = append(p, R"("protocol":")");
+    p = append(p, name);
+    p = append(p, R"(",)");
+  }
+  p = append(p, R"("community_id":")");
+  std::memcpy(p, text.community_id.data(), kCommunityIdSize);
+  p += kCommunityIdSize;
+  *p++ = '"';
+  if (connection.vlan || connection.inner_vlan) p = write_vlans(p, connection);
+  return p;
 }
 
-void EcsEncoder::write_endpoints(const ConnectionInfo& connection, const SideReport* client,
-                                 const SideReport* server) {
-  json_.key("source");
-  write_endpoint(connection.client_ip, connection.client_port, client);
-  json_.key("destination");
-  write_endpoint(connection.server_ip, connection.server_port, server);
-}
-
-void EcsEncoder::begin_network(const ConnectionInfo& connection, AppProtocol protocol) {
-  json_.key("network");
-  json_.begin_object();
-  json_.field("type", connection.client_ip.version == IpVersion::kV4 ? "ipv4" : "ipv6");
-  json_.field("transport", "tcp");
-  if (const std::string_view name = name_of(protocol); !name.empty()) json_.field("protocol", name);
-  json_.field("community_id", community_ids_.of(connection));
+char* EcsEncoder::write_vlans(char* p, const ConnectionInfo& connection) {
   if (connection.vlan) {
-    json_.key("vlan");
-    json_.begin_object();
-    json_.field("id", *connection.vlan);
-    json_.end_object();
+    p = append_number(append(p, R"(,"vlan":{"id":)"), *connection.vlan);
+    *p++ = '}';
   }
   if (connection.inner_vlan) {
-    json_.key("inner");
-    json_.begin_object();
-    json_.key("vlan");
-    json_.begin_object();
-    json_.field("id", *connection.inner_vlan);
-    json_.end_object();
-    json_.end_object();
+    p = append_number(append(p, R"(,"inner":{"vlan":{"id":)"), *connection.inner_vlan);
+    p = append(p, "}}");
   }
+  return p;
 }
 
-void EcsEncoder::begin_connection(const ConnectionInfo& connection) {
-  json_.key("connection");
-  json_.begin_object();
-  json_.key("id");
-  json_.string_of(kConnectionIdText, [&](char* p) { return append_connection_id(p, connection.id); });
-  if (connection.number != 0) json_.field("number", connection.number);
+char* EcsEncoder::write_connection(char* p, const ConnectionInfo& connection, const ConnectionText& text) {
+  p = append(p, R"(,"connection":{"id":")");
+  std::memcpy(p, text.id.data(), kConnectionIdText);
+  p += kConnectionIdText;
+  *p++ = '"';
+  if (connection.number != 0) p = append_number(append(p, R"(,"number":)"), connection.number);
+  return p;
 }
 
-void EcsEncoder::write_path(const ConnectionInfo& connection) {
+char* EcsEncoder::write_path(char* p, const ConnectionInfo& connection) {
+  constexpr std::size_t kTunnel = 100;  // with the longest name
   if (!connection.tunnels.empty()) {
-    json_.key("tunnel");
-    json_.begin_array();
+    p = line_.room(p, 16 + kTunnel * connection.tunnels.size() + JsonLine::kBehind);
+    p = append(p, R"(,"tunnel":[)");
     for (const Tunnel& tunnel : connection.tunnels) {
-      json_.begin_object();
-      json_.field("type", kTunnelNames[static_cast<std::size_t>(tunnel.type)]);
-      if (tunnel.id) json_.field("id", *tunnel.id);
-      json_.end_object();
+      p = append(p, R"({"type":")");
+      p = append(p, kTunnelNames[static_cast<std::size_t>(tunnel.type)]);
+      *p++ = '"';
+      if (tunnel.id) p = append_number(append(p, R"(,"id":)"), *tunnel.id);
+      p = append(p, "},");
     }
-    json_.end_array();
+    p[-1] = ']';
   }
   const std::string_view name = interface_name(connection);
-  if (name.empty()) return;
-  json_.key("observer");
-  json_.begin_object();
-  json_.key("ingress");
-  json_.begin_object();
-  json_.key("interface");
-  json_.begin_object();
-  json_.key("name");
-  json_.string(name);
-  json_.end_object();
-  json_.end_object();
-  json_.end_object();
+  if (name.empty()) return p;
+  p = line_.room(p, 128);
+  p = append(p, R"(,"observer":{"ingress":{"interface":{"name":")");
+  return append(line_.text(p, name), R"("}}})");
 }
 
-void EcsEncoder::write_pieces(RedactionRule rule, std::string_view text, bool folded) {
-  const auto keep = [this, folded](std::string_view kept) {
-    if (!folded) return json_.text(kept);
-    for_each_unfolded(kept, [this](std::string_view part) { json_.text(part); });
+char* EcsEncoder::write_wire(char* p, RedactionRule rule, std::string_view text, bool folded) {
+  if (!folded && options_.redaction.shows_without_at(rule)) {
+    p = line_.room(p, text.size() + kCopyRoom);
+    if (char* end = line_.copy(p, text)) return end;
+  }
+  return write_pieces(p, rule, text, folded);
+}
+
+char* EcsEncoder::write_pieces(char* p, RedactionRule rule, std::string_view text, bool folded) {
+  p = line_.room(p, JsonLine::kBehind);
+  const auto keep = [this, folded, &p](std::string_view kept) {
+    if (!folded) {
+      p = line_.text(p, kept);
+    } else {
+      for_each_unfolded(kept, [this, &p](std::string_view part) { p = line_.text(p, part); });
+    }
   };
-  options_.redaction.for_each_piece(rule, text, keep, [this, folded](std::string_view secret) {
-    json_.text(options_.redaction.mark(secret, folded).view());
+  options_.redaction.for_each_piece(rule, text, keep, [this, folded, &p](std::string_view secret) {
+    p = line_.text(p, options_.redaction.mark(secret, folded).view());
   });
+  return p;
 }
 
-void EcsEncoder::write_wire(RedactionRule rule, std::string_view text) {
-  json_.begin_string();
-  write_pieces(rule, text, false);
-  json_.end_string();
-}
-
-void EcsEncoder::write_wire(RedactionRule rule, const HeaderField& field) {
-  json_.begin_string();
-  write_pieces(rule, field.value, field.folded);
-  json_.end_string();
-}
-
-void EcsEncoder::end_record() {
-  if (json_.latin1()) json_.field("encoding", "latin1");
-  json_.end_line();
+char* EcsEncoder::write_end(char* p) {
+  if (line_.latin1()) p = append(p, R"(,"encoding":"latin1")");
+  return append(p, "}\n");
 }
 
 }  // namespace tapline

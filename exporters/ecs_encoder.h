@@ -1,7 +1,6 @@
 // The format `ecs`: one JSON object a record, named after the Elastic Common Schema.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -9,9 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include "exporters/community_id.h"
+#include "exporters/connection_text.h"
 #include "exporters/header_policy.h"
 #include "exporters/json.h"
+#include "exporters/json_line.h"
 #include "exporters/line_output.h"
 #include "exporters/message_scan.h"
 #include "exporters/record_encoder.h"
@@ -44,26 +44,27 @@ class EcsEncoder final : public RecordEncoder {
   void on_stats(const StatsRecord& stats) override;
 
  private:
+  // Members named write_ take the position in the line and return the new one. What they write begins with
+  // the comma in front of it, and fits into kBehind bytes of room or makes its own; fewer than kBehind may be
+  // left.
+
   // ecs_encoder.cc: what records share.
   std::string_view interface_name(const ConnectionInfo& connection) const;  // empty: not known
-  void write_time(std::int64_t time);
-  void write_endpoints(const ConnectionInfo& connection, const SideReport* client, const SideReport* server);
-  void write_endpoint(const IpAddress& ip, std::uint16_t port, const SideReport* report);
-  void begin_network(const ConnectionInfo& connection, AppProtocol protocol);
-  void begin_connection(const ConnectionInfo& connection);
+  char* write_time(char* p, std::int64_t time);                             // with its quotes
+  // The text of `source` and `destination` without the brace that ends it.
+  char* write_network(char* p, const ConnectionInfo& connection, AppProtocol protocol,
+                      const ConnectionText& text);
+  char* write_vlans(char* p, const ConnectionInfo& connection);
+  // `,"connection":{"id":` and so on, without the brace that ends it.
+  char* write_connection(char* p, const ConnectionInfo& connection, const ConnectionText& text);
   // The tunnels that it is in, and the interface that it came in on.
-  void write_path(const ConnectionInfo& connection);
-  void write_pieces(RedactionRule rule, std::string_view text, bool folded);  // inside a string
-  void write_wire(RedactionRule rule, std::string_view text);                 // a string
-  void write_wire(RedactionRule rule, const HeaderField& field);
-  void end_record();
-
-  // A negative duration (time stamps ran backwards, or a response began before its request had ended) is not
-  // known: no field.
-  template <std::size_t N>
-  void write_duration(const char (&name)[N], std::int64_t duration) {
-    if (duration >= 0) json_.field(name, static_cast<std::uint64_t>(duration));
+  char* write_path(char* p, const ConnectionInfo& connection);
+  char* write_wire(char* p, RedactionRule rule, std::string_view text, bool folded = false);  // in a string
+  char* write_wire(char* p, RedactionRule rule, const HeaderField& field) {
+    return write_wire(p, rule, field.value, field.folded);
   }
+  char* write_pieces(char* p, RedactionRule rule, std::string_view text, bool folded);
+  char* write_end(char* p);  // of the record
 
   // ecs_http.cc: `tapline.http`.
   // What a record of a transaction tells of it.
@@ -73,52 +74,33 @@ class EcsEncoder final : public RecordEncoder {
     kTransaction,
   };
   void write_transaction(const TransactionEvent& event, Extent extent);
-  bool wire_strings_are_utf8(const TransactionEvent& event, const RequestUrl& url) const;
-  bool shown_is_utf8(const MessageScan& scan) const;
-  bool shown_is_utf8(RedactionRule rule, std::string_view text) const;
-  void write_transaction_event(const TransactionEvent& event, Extent extent);
-  void write_forwarded_ip();
-  void write_url(const RequestUrl& url, std::string_view target);
-  void write_http(const TransactionEvent& event, Extent extent);
-  void write_request(const TransactionEvent& event, Extent extent);
-  void write_response(const TransactionEvent& event);
-  void write_sizes(const MessageView& message);
-  void write_packet(const MessageView& message);
-  void write_mime_type(std::string_view mime_type);
-  void write_headers(const MessageScan& scan, bool head_seen);
-  void write_timing(const TransactionEvent& event);
+  char* write_transaction(char* p, const TransactionEvent& event, Extent extent, const RequestUrl& url);
+  char* write_transaction_event(char* p, const TransactionEvent& event, Extent extent);
+  char* write_forwarded_ip(char* p);
+  char* write_url(char* p, const RequestUrl& url, std::string_view target);
+  char* write_http(char* p, const TransactionEvent& event, Extent extent);
+  char* write_request(char* p, const TransactionEvent& event, Extent extent);
+  char* write_response(char* p, const TransactionEvent& event);
+  char* write_mime_type(char* p, bool comma, std::string_view mime_type);
+  char* write_headers(char* p, bool comma, const MessageScan& scan, bool head_seen);
+  char* write_timing(char* p, const TransactionEvent& event);
 
   // ecs_connection.cc: `tapline.connection`.
-  void write_connection_event(const ConnectionEvent& event);
-  void write_tcp(const ConnectionEvent& event);
-  void write_tls(const ConnectionEvent& event);
-  void write_handshake(const Handshake& handshake);
-  void write_side(const SideReport& side);
-  void write_volume(const Volume& volume);
+  char* write_connection_event(char* p, const ConnectionEvent& event);
+  char* write_record(char* p, const ConnectionEvent& event);
+  char* write_tcp(char* p, const ConnectionEvent& event);
+  char* write_tls(char* p, const ConnectionEvent& event);
 
   // ecs_packet.cc: `tapline.packet`.
-  void write_frame(const PacketEvent& event);
-  void write_frame_end(const IpAddress& ip, std::uint16_t port, const std::optional<MacAddress>& mac);
-  void write_ip(const IpDetails& ip);
-  void write_segment(const PacketEvent& event);
-  void write_options(const PacketEvent& event);
-  void write_unknown_options(const TcpDetails& tcp);
-  void write_info(const PacketEvent& event);
-  void write_hex(std::uint32_t value, int digits);
-  // A list of words, those of the bits that are set, from the lowest.
-  template <std::size_t N>
-  void write_words(std::uint32_t bits, const std::array<std::string_view, N>& words) {
-    json_.begin_array();
-    for (std::size_t i = 0; i < N; ++i) {
-      if ((bits >> i & 1) != 0) json_.plain_string(words[i]);
-    }
-    json_.end_array();
-  }
+  char* write_record(char* p, const PacketEvent& event);
+  char* write_frame(char* p, const PacketEvent& event);
+  char* write_info(char* p, const PacketEvent& event);
 
   const EcsOptions options_;
-  JsonWriter json_;
+  JsonLine line_;
+  JsonWriter json_;  // for statistics
   TimeText times_;
-  CommunityIdCache community_ids_;
+  ConnectionTextCache texts_;
   MessageScan request_, response_;  // of the transaction being written
   std::string lower_;               // scratch
 };

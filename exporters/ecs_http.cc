@@ -1,15 +1,53 @@
 // The record `tapline.http`: one transaction, or its request alone.
-#include <charconv>
-
 #include "exporters/address_text.h"
+#include "exporters/append.h"
 #include "exporters/ecs_encoder.h"
 #include "exporters/event_names.h"
 #include "exporters/message_scan.h"
 #include "exporters/redaction.h"
 #include "exporters/url.h"
-#include "exporters/utf8.h"
 
 namespace tapline {
+namespace {
+
+// What a record has in front of its tunnels, and more: about 700 bytes where all numbers are as large as they
+// can be.
+constexpr std::size_t kBeginRoom = 1024;
+
+// What the numbers of a message take between its strings.
+constexpr std::size_t kSizesRoom = 160;
+
+// With ',' in front. A negative duration (time stamps ran backwards, or a response began before its request
+// had ended) is not known: no field.
+template <std::size_t N>
+char* append_duration(char* p, bool& comma, const char (&key)[N], std::int64_t duration) {
+  if (duration < 0) return p;
+  p = append_next(p, comma, key);
+  comma = true;
+  return append_number(p, static_cast<std::uint64_t>(duration));
+}
+
+char* append_sizes(char* p, bool comma, const MessageView& message) {
+  p = append_next(p, comma, R"(,"bytes":)");
+  p = append_number(p, message.bytes);
+  p = append(p, R"(,"body":{"bytes":)");
+  p = append_number(p, message.body_bytes);
+  *p++ = '}';
+  return p;
+}
+
+char* append_outcome(char* p, Outcome outcome) {
+  if (outcome == Outcome::kSuccess) return append(p, R"(,"outcome":"success")");
+  p = append(p, R"(,"outcome":")");
+  p = append(p, name_of(outcome));
+  *p++ = '"';
+  return p;
+}
+
+char lower(char c) { return static_cast<char>(c | (c >= 'A' && c <= 'Z' ? 0x20 : 0)); }
+
+}  // namespace
+
 void EcsEncoder::on_transaction(const TransactionEvent& event) {
   if (options_.records.has(RecordKind::kHttp)) write_transaction(event, Extent::kTransaction);
 }
@@ -27,259 +65,293 @@ void EcsEncoder::write_transaction(const TransactionEvent& event, Extent extent)
   const MessageView* request = event.request;
   request_.clear();
   response_.clear();
-  if (request != nullptr) request_.read(*request, options_.headers);
-  if (event.response != nullptr) response_.read(*event.response, options_.headers);
   RequestUrl url;
-  if (request != nullptr) url = request_url(request->method, request->target, value_of(request_.host));
-  json_.set_latin1(!wire_strings_are_utf8(event, url));
-
-  json_.begin_object();
-  write_transaction_event(event, extent);
-  write_endpoints(event.connection, nullptr, nullptr);
-  begin_network(event.connection, AppProtocol::kHttp);
-  write_forwarded_ip();
-  json_.end_object();
-  begin_connection(event.connection);
-  if (event.number != 0) json_.field("transaction", event.number);
-  json_.end_object();
-  write_path(event.connection);
-  if (request != nullptr && !request->target.empty()) write_url(url, request->target);
-  write_http(event, extent);
-  if (request_.user_agent != nullptr) {
-    json_.key("user_agent");
-    json_.begin_object();
-    json_.key("original");
-    write_wire(RedactionRule::kText, *request_.user_agent);
-    json_.end_object();
+  if (request != nullptr) {
+    request_.read(*request, options_.headers, options_.redaction);
+    url = request_url(request->method, request->target, value_of(request_.first(KnownHeader::kHost)));
   }
-  if (extent != Extent::kRequestHead) write_timing(event);
-  end_record();
+  if (event.response != nullptr) response_.read(*event.response, options_.headers, options_.redaction);
+
+  line_.begin(kBeginRoom);
+  char* p;
+  do {
+    p = write_transaction(line_.start(), event, extent, url);
+  } while (line_.begins_anew());
+  line_.end(write_end(p));
 }
 
-// What stays of `text` when its secrets are taken out is all that counts. Nearly always the whole of it is
-// UTF-8, and that is quickly seen.
-bool EcsEncoder::shown_is_utf8(RedactionRule rule, std::string_view text) const {
-  if (is_utf8(text)) return true;
-  bool all = true;
-  options_.redaction.for_each_piece(
-      rule, text, [&](std::string_view kept) { all = all && is_utf8(kept); }, [](std::string_view) {});
-  return all;
-}
-
-bool EcsEncoder::shown_is_utf8(const MessageScan& scan) const {
-  for (const auto& [field, kind] : scan.listed) {
-    if (!is_utf8(field->name) || !shown_is_utf8(redaction_rule(kind), field->value)) return false;
+char* EcsEncoder::write_transaction(char* p, const TransactionEvent& event, Extent extent,
+                                    const RequestUrl& url) {
+  const ConnectionInfo& connection = event.connection;
+  const ConnectionText& text = texts_.of(connection);
+  p = write_transaction_event(p, event, extent);
+  p = append_ip(append(p, R"(,"source":{"ip":")"), connection.client_ip);
+  p = append_number(append(p, R"(","port":)"), connection.client_port);
+  p = append_ip(append(p, R"(},"destination":{"ip":")"), connection.server_ip);
+  p = append_number(append(p, R"(","port":)"), connection.server_port);
+  *p++ = '}';
+  p = write_network(p, connection, AppProtocol::kHttp, text);
+  p = write_forwarded_ip(p);
+  *p++ = '}';
+  p = write_connection(p, connection, text);
+  if (event.number != 0) p = append_number(append(p, R"(,"transaction":)"), event.number);
+  *p++ = '}';
+  p = write_path(p, connection);
+  if (event.request != nullptr && !event.request->target.empty())
+    p = write_url(p, url, event.request->target);
+  // Without the whole URL not all of it is shown.
+  if (!url.has_full()) {
+    options_.redaction.for_each_piece(
+        RedactionRule::kAuthority, url.authority, [this](std::string_view kept) { line_.check_utf8(kept); },
+        [](std::string_view) {});
   }
-  return is_utf8(scan.mime_type());
+  p = write_http(p, event, extent);
+  if (const HeaderField* agent = request_.first(KnownHeader::kUserAgent)) {
+    p = append(line_.room(p, 64), R"(,"user_agent":{"original":")");
+    p = append(write_wire(p, RedactionRule::kText, *agent), R"("})");
+  }
+  p = line_.room(p, kSizesRoom);
+  return extent == Extent::kRequestHead ? p : write_timing(p, event);
 }
 
-bool EcsEncoder::wire_strings_are_utf8(const TransactionEvent& event, const RequestUrl& url) const {
-  if (!is_utf8(interface_name(event.connection)) || !is_utf8(event.upgrade)) return false;
-  if (!shown_is_utf8(request_) || !shown_is_utf8(response_)) return false;
-  if (event.response != nullptr && !is_utf8(event.response->reason)) return false;
-  if (!is_utf8(value_of(response_.content_encoding))) return false;
-  if (event.request == nullptr) return true;
-  return is_utf8(event.request->method) && shown_is_utf8(redaction_rule(url.form), event.request->target) &&
-         shown_is_utf8(RedactionRule::kAuthority, url.authority) &&
-         shown_is_utf8(RedactionRule::kText, value_of(request_.user_agent)) &&
-         shown_is_utf8(RedactionRule::kUrl, value_of(request_.referer));
-}
-
-void EcsEncoder::write_transaction_event(const TransactionEvent& event, Extent extent) {
+char* EcsEncoder::write_transaction_event(char* p, const TransactionEvent& event, Extent extent) {
   const MessageView* first = event.request != nullptr ? event.request : event.response;
   if (first != nullptr) {
-    json_.key("@timestamp");
-    write_time(first->first_time);
+    p = write_time(append(p, R"({"@timestamp":)"), first->first_time);
+    *p++ = ',';
+  } else {
+    *p++ = '{';
   }
-  json_.key("event");
-  json_.begin_object();
-  json_.field("dataset", "tapline.http");
-  json_.field("action", extent == Extent::kTransaction ? "transaction" : "request");
+  if (extent == Extent::kTransaction) {
+    p = append(p, R"("event":{"dataset":"tapline.http","action":"transaction")");
+  } else {
+    p = append(p, R"("event":{"dataset":"tapline.http","action":"request")");
+  }
   if (event.request != nullptr && event.response != nullptr) {
-    write_duration("duration", event.response->last_time - event.request->first_time);
+    bool comma = true;
+    p = append_duration(p, comma, R"(,"duration":)", event.response->last_time - event.request->first_time);
   }
-  if (extent == Extent::kTransaction) json_.field("outcome", name_of(event.outcome));
-  json_.end_object();
+  if (extent == Extent::kTransaction) p = append_outcome(p, event.outcome);
+  *p++ = '}';
+  return p;
 }
 
-void EcsEncoder::write_forwarded_ip() {
-  if (request_.x_forwarded_for == nullptr && request_.forwarded == nullptr) return;
-  const auto ip = forwarded_client(value_of(request_.x_forwarded_for), value_of(request_.forwarded));
-  if (!ip) return;
-  json_.key("forwarded_ip");
-  json_.string_of(kMaxIpText, [&](char* p) { return append_ip(p, *ip); });
+char* EcsEncoder::write_forwarded_ip(char* p) {
+  const HeaderField* x_forwarded_for = request_.first(KnownHeader::kXForwardedFor);
+  const HeaderField* forwarded = request_.first(KnownHeader::kForwarded);
+  if (x_forwarded_for == nullptr && forwarded == nullptr) return p;
+  const auto ip = forwarded_client(value_of(x_forwarded_for), value_of(forwarded));
+  if (!ip) return p;
+  p = append_ip(append(p, R"(,"forwarded_ip":")"), *ip);
+  *p++ = '"';
+  return p;
 }
 
-void EcsEncoder::write_url(const RequestUrl& url, std::string_view target) {
-  json_.key("url");
-  json_.begin_object();
-  json_.key("original");
-  write_wire(redaction_rule(url.form), target);
+char* EcsEncoder::write_url(char* p, const RequestUrl& url, std::string_view target) {
+  p = append(line_.room(p, 64), R"(,"url":{"original":")");
+  p = write_wire(p, redaction_rule(url.form), target);
   if (!url.scheme.empty()) {
-    json_.key("scheme");
-    json_.string(url.scheme);
+    p = line_.text(append(p, R"(","scheme":")"), url.scheme);
   }
   if (!url.domain.empty()) {
-    json_.key("domain");
-    json_.string(url.domain);
+    p = line_.text(append(p, R"(","domain":")"), url.domain);
   }
-  if (url.port) json_.field("port", *url.port);
+  *p++ = '"';
+  if (url.port) p = append_number(append(p, R"(,"port":)"), *url.port);
   if (!url.path.empty()) {
-    json_.key("path");
-    write_wire(RedactionRule::kUrl, url.path);
+    p = write_wire(append(p, R"(,"path":")"), RedactionRule::kUrl, url.path);
+    *p++ = '"';
   }
   if (url.query) {
-    json_.key("query");
-    write_wire(RedactionRule::kQuery, *url.query);
+    p = write_wire(append(p, R"(,"query":")"), RedactionRule::kQuery, *url.query);
+    *p++ = '"';
   }
   if (url.has_full()) {
-    json_.key("full");
-    json_.begin_string();
-    json_.text(url.scheme);
-    json_.text("://");
-    write_pieces(RedactionRule::kAuthority, url.authority, false);
-    write_pieces(RedactionRule::kUrl, url.rest, false);
-    json_.end_string();
+    p = line_.text(append(p, R"(,"full":")"), url.scheme);
+    p = write_wire(append(p, "://"), RedactionRule::kAuthority, url.authority);
+    p = write_wire(p, RedactionRule::kUrl, url.rest);
+    *p++ = '"';
   }
-  json_.end_object();
+  *p++ = '}';
+  return p;
 }
 
-void EcsEncoder::write_http(const TransactionEvent& event, Extent extent) {
+char* EcsEncoder::write_http(char* p, const TransactionEvent& event, Extent extent) {
   const auto tells = [](const MessageView* message) {
     return message != nullptr && (message->version.major != 0 || message->version.minor != 0);
   };
   const MessageView* told = tells(event.request)    ? event.request
                             : tells(event.response) ? event.response
                                                     : nullptr;
-  json_.key("http");
-  json_.begin_object();
+  p = append(line_.room(p, kSizesRoom), R"(,"http":{)");
+  bool comma = told != nullptr;
   if (told != nullptr) {
-    json_.key("version");
-    json_.string_of(7, [told](char* p) {
-      p = std::to_chars(p, p + 3, told->version.major).ptr;
-      *p++ = '.';
-      return std::to_chars(p, p + 3, told->version.minor).ptr;
-    });
+    p = append_number(append(p, R"("version":")"), told->version.major);
+    *p++ = '.';
+    p = append_number(p, told->version.minor);
+    *p++ = '"';
   }
-  if (event.request != nullptr) write_request(event, extent);
-  if (event.response != nullptr || !event.interim.empty()) write_response(event);
+  if (event.request != nullptr) {
+    p = write_request(append_next(p, comma, R"(,"request":{)"), event, extent);
+    comma = true;
+  }
+  if (event.response != nullptr || !event.interim.empty()) {
+    p = line_.room(p, kSizesRoom);
+    p = write_response(append_next(p, comma, R"(,"response":{)"), event);
+    comma = true;
+  }
   if (event.incomplete != 0) {
-    json_.key("incomplete");
-    json_.begin_array();
-    for_each_incomplete(event.incomplete, [this](std::string_view word) { json_.plain_string(word); });
-    json_.end_array();
+    p = append_next(line_.room(p, kSizesRoom), comma, R"(,"incomplete":[)");
+    for_each_incomplete(event.incomplete, [&p](std::string_view word) {
+      *p++ = '"';
+      p = append(append(p, word), R"(",)");
+    });
+    p[-1] = ']';
+    comma = true;
   }
   if (event.gap_bytes != 0) {
-    json_.key("gap");
-    json_.begin_object();
-    json_.field("bytes", event.gap_bytes);
-    json_.end_object();
+    p = append_next(line_.room(p, kSizesRoom), comma, R"(,"gap":{"bytes":)");
+    p = append_number(p, event.gap_bytes);
+    *p++ = '}';
+    comma = true;
   }
   if (!event.upgrade.empty()) {
-    json_.key("upgrade");
-    json_.string(event.upgrade);
+    p = append_next(line_.room(p, kSizesRoom), comma, R"(,"upgrade":")");
+    p = line_.text(p, event.upgrade);
+    *p++ = '"';
   }
-  json_.end_object();
+  *p++ = '}';
+  return p;
 }
 
-void EcsEncoder::write_request(const TransactionEvent& event, Extent extent) {
+char* EcsEncoder::write_request(char* p, const TransactionEvent& event, Extent extent) {
   const MessageView& request = *event.request;
-  json_.key("request");
-  json_.begin_object();
+  bool comma = false;
   if (!request.method.empty()) {
-    json_.key("method");
-    json_.string(request.method);
+    p = line_.text(append(p, R"("method":")"), request.method);
+    *p++ = '"';
+    comma = true;
   }
-  if (request_.referer != nullptr) {
-    json_.key("referrer");
-    write_wire(RedactionRule::kUrl, *request_.referer);
+  if (const HeaderField* referer = request_.first(KnownHeader::kReferer)) {
+    p = write_wire(append_next(p, comma, R"(,"referrer":")"), RedactionRule::kUrl, *referer);
+    *p++ = '"';
+    comma = true;
   }
-  write_mime_type(request_.mime_type());
-  if (extent != Extent::kRequestHead) write_sizes(request);
-  write_packet(request);
-  write_headers(request_, (event.incomplete & kMissingRequestHead) == 0);
-  json_.end_object();
+  if (const std::string_view mime_type = request_.mime_type(); !mime_type.empty()) {
+    p = write_mime_type(p, comma, mime_type);
+    comma = true;
+  }
+  p = line_.room(p, kSizesRoom);
+  if (extent != Extent::kRequestHead) {
+    p = append_sizes(p, comma, request);
+    comma = true;
+  }
+  if (request.packet != 0) {
+    p = append_number(append_next(p, comma, R"(,"packet":)"), request.packet);
+    comma = true;
+  }
+  p = write_headers(p, comma, request_, (event.incomplete & kMissingRequestHead) == 0);
+  *p++ = '}';
+  return p;
 }
 
-void EcsEncoder::write_response(const TransactionEvent& event) {
-  json_.key("response");
-  json_.begin_object();
+char* EcsEncoder::write_response(char* p, const TransactionEvent& event) {
+  bool comma = false;
   if (event.response != nullptr) {
     const MessageView& response = *event.response;
-    if (response.status != 0) json_.field("status_code", response.status);
+    if (response.status != 0) {
+      p = append_number(append(p, R"("status_code":)"), response.status);
+      comma = true;
+    }
     if (!response.reason.empty()) {
-      json_.key("reason");
-      json_.string(response.reason);
+      p = line_.text(append_next(p, comma, R"(,"reason":")"), response.reason);
+      *p++ = '"';
+      comma = true;
     }
-    write_mime_type(response_.mime_type());
-    if (response_.content_encoding != nullptr) {
-      json_.key("content_encoding");
-      write_wire(RedactionRule::kNone, *response_.content_encoding);
+    if (const std::string_view mime_type = response_.mime_type(); !mime_type.empty()) {
+      p = write_mime_type(p, comma, mime_type);
+      comma = true;
     }
-    write_sizes(response);
-    write_packet(response);
+    if (const HeaderField* coding = response_.first(KnownHeader::kContentEncoding)) {
+      p = write_wire(append_next(p, comma, R"(,"content_encoding":")"), RedactionRule::kNone, *coding);
+      *p++ = '"';
+      comma = true;
+    }
+    p = append_sizes(line_.room(p, kSizesRoom), comma, response);
+    comma = true;
+    if (response.packet != 0) p = append_number(append(p, R"(,"packet":)"), response.packet);
   }
   if (!event.interim.empty()) {
-    json_.key("interim");
-    json_.begin_array();
-    for (const std::uint16_t status : event.interim) json_.number(status);
-    json_.end_array();
+    p = line_.room(p, (kMaxDigits + 1) * event.interim.size() + kSizesRoom);
+    p = append_next(p, comma, R"(,"interim":[)");
+    for (const std::uint16_t status : event.interim) {
+      p = append_number(p, status);
+      *p++ = ',';
+    }
+    p[-1] = ']';
   }
-  if (event.response != nullptr) write_headers(response_, (event.incomplete & kMissingResponseHead) == 0);
-  json_.end_object();
-}
-
-void EcsEncoder::write_sizes(const MessageView& message) {
-  json_.field("bytes", message.bytes);
-  json_.key("body");
-  json_.begin_object();
-  json_.field("bytes", message.body_bytes);
-  json_.end_object();
-}
-
-void EcsEncoder::write_packet(const MessageView& message) {
-  if (message.packet != 0) json_.field("packet", message.packet);
-}
-
-void EcsEncoder::write_mime_type(std::string_view mime_type) {
-  if (mime_type.empty()) return;
-  lower_.assign(mime_type);
-  for (char& c : lower_) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
+  if (event.response != nullptr) {
+    p = write_headers(p, true, response_, (event.incomplete & kMissingResponseHead) == 0);
   }
-  json_.key("mime_type");
-  json_.begin_string();
-  for_each_unfolded(lower_, [this](std::string_view part) { json_.text(part); });
-  json_.end_string();
+  *p++ = '}';
+  return p;
+}
+
+char* EcsEncoder::write_mime_type(char* p, bool comma, std::string_view mime_type) {
+  p = append_next(p, comma, R"(,"mime_type":")");
+  p = line_.room(p, mime_type.size() + kCopyRoom);
+  if (char* end = line_.copy(p, mime_type)) {
+    for (; p != end; ++p) *p = lower(*p);
+  } else {
+    lower_.assign(mime_type);
+    for (char& c : lower_) c = lower(c);
+    for_each_unfolded(lower_, [this, &p](std::string_view part) { p = line_.text(p, part); });
+  }
+  *p++ = '"';
+  return p;
 }
 
 // An empty list says that the message has none of the headers asked for; it is left out where that isn't
 // known.
-void EcsEncoder::write_headers(const MessageScan& scan, bool head_seen) {
-  if (!options_.headers.lists_headers() || (!head_seen && scan.listed.empty())) return;
-  json_.key("headers");
-  json_.begin_array();
-  for (const auto& [field, kind] : scan.listed) {
-    json_.begin_array();
-    json_.string(field->name);
-    write_wire(redaction_rule(kind), *field);
-    json_.end_array();
+char* EcsEncoder::write_headers(char* p, bool comma, const MessageScan& scan, bool head_seen) {
+  std::span<const MessageScan::Line> lines = scan.listed();
+  if (!options_.headers.lists_headers() || (!head_seen && lines.empty())) return p;
+  constexpr std::size_t kMarks = 9;    // ["","],
+  constexpr std::size_t kQuotes = 64;  // room for a value with quotes to be copied
+  p = line_.room(p, scan.listed_bytes() + kMarks * lines.size() + kQuotes + 2 * kCopyRoom);
+  p = append_next(p, comma, R"(,"headers":[)");
+  if (lines.empty()) return append(p, "]");
+  while (true) {
+    const CopiedLines copied = line_.copy_lines(p, lines);
+    p = copied.end;
+    lines = lines.subspan(copied.count);
+    if (lines.empty()) break;
+    p = line_.text(append(line_.room(p, kSizesRoom), R"([")"), lines[0].field->name);
+    p = write_wire(append(p, R"(",")"), lines[0].rule, *lines[0].field);
+    p = append(p, R"("],)");
+    lines = lines.subspan(1);
   }
-  json_.end_array();
+  p[-1] = ']';
+  return p;
 }
 
-void EcsEncoder::write_timing(const TransactionEvent& event) {
+char* EcsEncoder::write_timing(char* p, const TransactionEvent& event) {
   const MessageView* request = event.request;
   const MessageView* response = event.response;
-  if (request == nullptr && response == nullptr) return;
-  json_.key("timing");
-  json_.begin_object();
-  if (request != nullptr) write_duration("request", request->last_time - request->first_time);
-  if (request != nullptr && response != nullptr) {
-    write_duration("wait", response->first_time - request->last_time);
+  if (request == nullptr && response == nullptr) return p;
+  p = append(p, R"(,"timing":{)");
+  bool comma = false;
+  if (request != nullptr) {
+    p = append_duration(p, comma, R"(,"request":)", request->last_time - request->first_time);
   }
-  if (response != nullptr) write_duration("response", response->last_time - response->first_time);
-  json_.end_object();
+  if (request != nullptr && response != nullptr) {
+    p = append_duration(p, comma, R"(,"wait":)", response->first_time - request->last_time);
+  }
+  if (response != nullptr) {
+    p = append_duration(p, comma, R"(,"response":)", response->last_time - response->first_time);
+  }
+  *p++ = '}';
+  return p;
 }
 
 }  // namespace tapline

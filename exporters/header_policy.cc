@@ -47,13 +47,17 @@ HeaderPolicy HeaderPolicy::common() {
 HeaderPolicy HeaderPolicy::only(const std::vector<std::string>& names) {
   HeaderPolicy policy(Mode::kListed);
   for (const std::string& name : names) {
+    if (const KnownHeader known = known_header(name); known != KnownHeader::kOther) {
+      policy.known_ |= std::uint64_t{1} << static_cast<unsigned>(known);
+      continue;
+    }
     policy.by_length_[std::min(name.size(), kLongest)].push_back(name);
+    policy.names_others_ = true;
   }
   return policy;
 }
 
-bool HeaderPolicy::selects(std::string_view name) const {
-  if (mode_ != Mode::kListed) return mode_ == Mode::kAll;
+bool HeaderPolicy::selects_other(std::string_view name) const {
   const auto& names = by_length_[std::min(name.size(), kLongest)];
   return std::any_of(names.begin(), names.end(),
                      [name](const std::string& listed) { return equal_ignoring_case(listed, name); });

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "flows/events.h"
 
 namespace tapline {
 
@@ -23,19 +24,28 @@ class HeaderPolicy {
   // True when records have a list of headers at all, be it empty.
   bool lists_headers() const { return mode_ != Mode::kNone; }
 
-  // Whether a header line of this name is listed; upper and lower case are the same.
-  bool selects(std::string_view name) const;
+  // Whether a header line is listed; upper and lower case of its name are the same.
+  bool selects(const HeaderField& field) const {
+    if ((known_ >> static_cast<unsigned>(field.known) & 1) != 0) return true;
+    return field.known == KnownHeader::kOther && names_others_ && selects_other(field.name);
+  }
+  bool selects(std::string_view name) const { return selects(HeaderField(name, {})); }
 
  private:
   enum class Mode : std::uint8_t { kNone, kListed, kAll };
 
-  explicit HeaderPolicy(Mode mode) : mode_(mode) {}
+  explicit HeaderPolicy(Mode mode) : mode_(mode), known_(mode == Mode::kAll ? ~std::uint64_t{0} : 0) {}
+
+  bool selects_other(std::string_view name) const;
 
   // Names longer than this share the last bucket; no standard name comes near it.
   static constexpr std::size_t kLongest = 40;
 
   Mode mode_;
-  // By length: most names are refused by it alone.
+  static_assert(kKnownHeaders <= 64);
+  std::uint64_t known_;  // a bit for each KnownHeader; that of kOther: all of them
+  bool names_others_ = false;
+  // The names that are kOther, by length: most are refused by it alone.
   std::array<std::vector<std::string>, kLongest + 1> by_length_;
 };
 

@@ -25,7 +25,17 @@ class LineOutput {
     if (static_cast<std::size_t>(limit_ - position_) < n) make_room(n);
     return position_;
   }
+  // Takes back what the line has, too, down to its beginning, when `end` is in front of it.
   void advance(char* end) { position_ = end; }
+  // advance(end) and need(n) in one, for who keeps the position: it is stored only when there is no room.
+  char* need(char* end, std::size_t n) {
+    if (static_cast<std::size_t>(limit_ - end) >= n) return end;
+    position_ = end;
+    make_room(n);
+    return position_;
+  }
+  // The end of the room that need() has given, and perhaps of more. Valid as long as the position is.
+  const char* limit() const { return limit_; }
   virtual void end_line() = 0;
 
  protected:

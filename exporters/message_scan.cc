@@ -3,59 +3,61 @@
 namespace tapline {
 namespace {
 
-void keep_first(const HeaderField*& place, const HeaderField& field) {
-  if (place == nullptr) place = &field;
+constexpr std::array<RedactionRule, kKnownHeaders> kRules = [] {
+  std::array<RedactionRule, kKnownHeaders> rules{};
+  for (std::size_t i = 0; i < rules.size(); ++i) rules[i] = redaction_rule(static_cast<KnownHeader>(i));
+  return rules;
+}();
+
+constexpr unsigned bit_of(RedactionRule rule) { return 1u << static_cast<unsigned>(rule); }
+
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+// Bits of the rules under which text without '@' is shown as it is.
+unsigned plain_rules_of(const Redaction& redaction) {
+  unsigned rules = 0;
+  for (const RedactionRule rule : kRedactionRules) {
+    if (redaction.shows_without_at(rule)) rules |= bit_of(rule);
+  }
+  return rules;
 }
 
 }  // namespace
 
-void MessageScan::clear() {
-  listed.clear();
-  host = user_agent = referer = content_type = content_encoding = x_forwarded_for = forwarded = nullptr;
-}
-
-void MessageScan::read(const MessageView& message, const HeaderPolicy& policy) {
-  clear();
+// Figures are kept in locals: behind `this` they would be stored and loaded again for each line. A line is
+// written first, and kept when it is to be listed: which headers a message has is hard to predict.
+void MessageScan::read(const MessageView& message, const HeaderPolicy& policy, const Redaction& redaction) {
+  const std::size_t most = message.headers.size() + message.trailers.size();
+  if (lines_.size() < most) lines_.resize(most);
+  const unsigned plain_rules = plain_rules_of(redaction);
+  Line* end = lines_.data();
+  std::size_t bytes = 0;
+  const auto list = [&](const HeaderField& field, std::size_t known) {
+    const RedactionRule rule = kRules[known];
+    const bool selected = policy.selects(field);
+    *end = {&field, rule, (plain_rules & bit_of(rule)) != 0 && !field.folded};
+    end += selected;
+    bytes += selected ? field.name.size() + field.value.size() : 0;
+  };
+  std::uint64_t seen = 0;
   for (const HeaderField& field : message.headers) {
-    switch (field.known) {
-      case KnownHeader::kHost:
-        keep_first(host, field);
-        break;
-      case KnownHeader::kUserAgent:
-        keep_first(user_agent, field);
-        break;
-      case KnownHeader::kReferer:
-        keep_first(referer, field);
-        break;
-      case KnownHeader::kContentType:
-        keep_first(content_type, field);
-        break;
-      case KnownHeader::kContentEncoding:
-        keep_first(content_encoding, field);
-        break;
-      case KnownHeader::kXForwardedFor:
-        keep_first(x_forwarded_for, field);
-        break;
-      case KnownHeader::kForwarded:
-        keep_first(forwarded, field);
-        break;
-      default:
-        break;
-    }
-    if (policy.selects(field.name)) listed.push_back({&field, field.known});
+    const auto known = static_cast<std::size_t>(field.known);
+    first_[known] = (seen >> known & 1) != 0 ? first_[known] : &field;
+    seen |= std::uint64_t{1} << known;
+    list(field, known);
   }
-  for (const HeaderField& field : message.trailers) {
-    if (policy.selects(field.name)) listed.push_back({&field, field.known});
-  }
+  for (const HeaderField& field : message.trailers) list(field, static_cast<std::size_t>(field.known));
+  listed_ = static_cast<std::size_t>(end - lines_.data());
+  listed_bytes_ = bytes;
+  seen_ = seen;
 }
 
 std::string_view MessageScan::mime_type() const {
-  constexpr std::string_view kBlank = " \t\r\n";
-  std::string_view type = value_of(content_type);
+  std::string_view type = value_of(first(KnownHeader::kContentType));
   type = type.substr(0, type.find(';'));
-  const std::size_t begin = type.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return {};
-  return type.substr(begin, type.find_last_not_of(kBlank) - begin + 1);
+  while (!type.empty() && is_blank(type.front())) type.remove_prefix(1);
+  while (!type.empty() && is_blank(type.back())) type.remove_suffix(1);
+  return type;
 }
 
 const HeaderField* find_header(const MessageView& message, KnownHeader kind) {

@@ -2,39 +2,50 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "exporters/header_policy.h"
+#include "exporters/redaction.h"
 #include "flows/events.h"
 
 namespace tapline {
 
 // Filled anew for each message; keeps its memory. Pointers and views are those of the message.
-struct MessageScan {
+class MessageScan {
+ public:
   struct Line {
     const HeaderField* field;
-    KnownHeader kind;
+    RedactionRule rule;
+    bool plain;  // shown as it is, where it holds neither '@' nor what JSON escapes
   };
 
-  // What the policy selects, in wire order, trailers last.
-  std::vector<Line> listed;
-  // The first header line of each kind that a record takes a field from, listed or not; null where there is
-  // none.
-  const HeaderField* host = nullptr;
-  const HeaderField* user_agent = nullptr;
-  const HeaderField* referer = nullptr;
-  const HeaderField* content_type = nullptr;
-  const HeaderField* content_encoding = nullptr;
-  const HeaderField* x_forwarded_for = nullptr;
-  const HeaderField* forwarded = nullptr;
+  void clear() { listed_ = listed_bytes_ = seen_ = 0; }
+  void read(const MessageView& message, const HeaderPolicy& policy, const Redaction& redaction);
 
-  void clear();
-  void read(const MessageView& message, const HeaderPolicy& policy);
+  // What the policy selects, in wire order, trailers last; and the bytes of their names and values.
+  std::span<const Line> listed() const { return {lines_.data(), listed_}; }
+  std::size_t listed_bytes() const { return listed_bytes_; }
+
+  // The first header line of that kind, listed or not; null where there is none. Not for kOther.
+  const HeaderField* first(KnownHeader kind) const {
+    const auto i = static_cast<std::size_t>(kind);
+    return (seen_ >> i & 1) != 0 ? first_[i] : nullptr;
+  }
 
   // A media type without its parameters, case as sent; empty where there is none.
   std::string_view mime_type() const;
+
+ private:
+  std::vector<Line> lines_;  // the first listed_ of them
+  std::size_t listed_ = 0, listed_bytes_ = 0;
+  static_assert(kKnownHeaders <= 64);
+  std::uint64_t seen_ = 0;  // a bit for each KnownHeader: first_ has it
+  std::array<const HeaderField*, kKnownHeaders> first_{};
 };
 
 // The value of a line that may be missing.

@@ -81,26 +81,6 @@ SecretSpan next_by_rule(RedactionRule rule, std::string_view text, std::size_t f
 
 }  // namespace
 
-RedactionRule redaction_rule(KnownHeader header) {
-  switch (header) {
-    case KnownHeader::kAuthorization:
-    case KnownHeader::kProxyAuthorization:
-      return RedactionRule::kCredentials;
-    case KnownHeader::kCookie:
-      return RedactionRule::kCookie;
-    case KnownHeader::kSetCookie:
-      return RedactionRule::kSetCookie;
-    case KnownHeader::kHost:
-      return RedactionRule::kAuthority;
-    case KnownHeader::kReferer:
-    case KnownHeader::kLocation:
-    case KnownHeader::kContentLocation:
-      return RedactionRule::kUrl;
-    default:
-      return RedactionRule::kText;
-  }
-}
-
 RedactionRule redaction_rule(TargetForm form) {
   return form == TargetForm::kAuthority ? RedactionRule::kAuthority : RedactionRule::kUrl;
 }

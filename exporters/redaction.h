@@ -30,7 +30,30 @@ enum class RedactionRule : std::uint8_t {
   kSetCookie,    // the cookie's value, while its attributes stay (RFC 6265 section 4.1)
 };
 
-RedactionRule redaction_rule(KnownHeader header);
+inline constexpr std::array kRedactionRules = {RedactionRule::kNone,      RedactionRule::kUrl,
+                                               RedactionRule::kQuery,     RedactionRule::kText,
+                                               RedactionRule::kAuthority, RedactionRule::kCredentials,
+                                               RedactionRule::kCookie,    RedactionRule::kSetCookie};
+
+constexpr RedactionRule redaction_rule(KnownHeader header) {
+  switch (header) {
+    case KnownHeader::kAuthorization:
+    case KnownHeader::kProxyAuthorization:
+      return RedactionRule::kCredentials;
+    case KnownHeader::kCookie:
+      return RedactionRule::kCookie;
+    case KnownHeader::kSetCookie:
+      return RedactionRule::kSetCookie;
+    case KnownHeader::kHost:
+      return RedactionRule::kAuthority;
+    case KnownHeader::kReferer:
+    case KnownHeader::kLocation:
+    case KnownHeader::kContentLocation:
+      return RedactionRule::kUrl;
+    default:
+      return RedactionRule::kText;
+  }
+}
 RedactionRule redaction_rule(TargetForm form);  // of a request target
 
 // Walks over the secrets of a text, in time linear to its size whatever it holds.
@@ -75,6 +98,13 @@ class Redaction {
 
   // Hides the values of these parameters, too.
   void add_query_names(const QueryNames& names) { names_.insert(names_.end(), names.begin(), names.end()); }
+
+  // Whether any text is shown as it is, under this rule, that holds no '@': a password stands in front of
+  // one, and query parameters are not looked for.
+  bool shows_without_at(RedactionRule rule) const {
+    if (!hides_ || rule == RedactionRule::kNone) return true;
+    return rule < RedactionRule::kCredentials && names_.empty();
+  }
 
   // Calls `keep(view)` for what may be shown and `secret(view)` for what must not, in order, until the text
   // is used up. Pieces are cut at ASCII characters only, so that those of UTF-8 text are UTF-8.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "exporters/append.h"
+
 namespace tapline {
 namespace {
 
@@ -75,9 +77,10 @@ char* TimeText::append(char* p, std::int64_t time) {
     second_ = second;
   }
   p = std::copy(prefix_.begin(), prefix_.end(), p);
-  p = append_digits(p, fraction, 9);
-  *p++ = 'Z';
-  return p;
+  *p = static_cast<char>('0' + fraction / 100'000'000);
+  store_word(p + 1, eight_digits(static_cast<std::uint32_t>(fraction % 100'000'000)) | kEightZeros);
+  p[9] = 'Z';
+  return p + 10;
 }
 
 }  // namespace tapline

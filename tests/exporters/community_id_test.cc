@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <string_view>
+
+#include "exporters/connection_text.h"
 
 namespace tapline {
 namespace {
@@ -49,26 +52,46 @@ TEST(CommunityId, KnownVectorsInBothDirections) {
   }
 }
 
-TEST(CommunityId, TheCacheGivesEachConnectionItsOwnEvenInOnePlace) {
-  CommunityIdCache cache;
+std::string_view cached(ConnectionTextCache& cache, const ConnectionInfo& connection) {
+  const CommunityIdText& text = cache.of(connection).community_id;
+  return {text.data(), text.size()};
+}
+
+TEST(ConnectionText, TheCacheGivesEachConnectionItsOwnEvenInOnePlace) {
+  ConnectionTextCache cache;
   for (int round = 0; round < 3; ++round) {
     for (const Vector& v : kVectors) {  // all with the same (empty) connection id, and so in the same place
-      EXPECT_EQ(cache.of(connection_of(v.client, v.client_port, v.server, v.server_port)), v.id);
-      EXPECT_EQ(cache.of(connection_of(v.client, v.client_port, v.server, v.server_port)), v.id);
+      EXPECT_EQ(cached(cache, connection_of(v.client, v.client_port, v.server, v.server_port)), v.id);
+      EXPECT_EQ(cached(cache, connection_of(v.client, v.client_port, v.server, v.server_port)), v.id);
     }
   }
 }
 
-TEST(CommunityId, TheCacheSeesEveryPartOfTheTuple) {
-  CommunityIdCache cache;
+TEST(ConnectionText, TheCacheSeesEveryPartOfTheTuple) {
+  ConnectionTextCache cache;
   const ConnectionInfo base = connection_of("10.0.0.1", 1000, "10.0.0.2", 80);
-  const std::string id(cache.of(base));
+  const std::string id(cached(cache, base));
   for (const ConnectionInfo& other :
        {connection_of("10.0.0.3", 1000, "10.0.0.2", 80), connection_of("10.0.0.1", 1001, "10.0.0.2", 80),
         connection_of("10.0.0.1", 1000, "10.0.0.3", 80), connection_of("10.0.0.1", 1000, "10.0.0.2", 81),
         connection_of("a00:1::", 1000, "a00:2::", 80)}) {
-    EXPECT_NE(cache.of(other), id);
-    EXPECT_EQ(cache.of(base), id);
+    EXPECT_NE(cached(cache, other), id);
+    EXPECT_EQ(cached(cache, base), id);
+  }
+}
+
+// A tuple that is used again: the community id stays, the connection's own does not. The words are chosen to
+// have the same hash.
+TEST(ConnectionText, TheCacheTellsConnectionsOfOneTupleApart) {
+  ConnectionTextCache cache;
+  ConnectionInfo first = connection_of("10.0.0.1", 1000, "10.0.0.2", 80), second = first;
+  first.id.words = {1, 2};
+  second.id.words = {2, 1};
+  for (const ConnectionInfo* connection : {&first, &second, &first}) {
+    std::array<char, kConnectionIdText> expected;
+    append_connection_id(expected.data(), connection->id);
+    EXPECT_EQ(cache.of(*connection).id, expected);
+    EXPECT_EQ(cache.of(*connection).community_id, community_id(first));
   }
 }
 

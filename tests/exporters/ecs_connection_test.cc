@@ -43,6 +43,52 @@ TEST(EcsConnection, TheContractsExampleByteForByte) {
       "\n");
 }
 
+// Room is asked for by the largest that numbers can be; the sanitizer sees where that is not enough.
+TEST(EcsConnection, TheLargestOfEverythingHasRoom) {
+  ConnectionInfo connection = loopback_connection();
+  connection.client_ip.version = connection.server_ip.version = IpVersion::kV6;
+  connection.client_ip.bytes.fill(0xff);
+  connection.server_ip.bytes.fill(0xff);
+  connection.client_port = connection.server_port = UINT16_MAX;
+  connection.vlan = connection.inner_vlan = 4095;
+  connection.protocol = AppProtocol::kPostgresql;
+  connection.number = UINT64_MAX;
+  ConnectionEvent event = closed_event(connection);
+  event.midstream = true;
+  event.server_name = "\xff";
+  event.handshake = Handshake{INT64_MAX / 2, INT64_MAX / 2};
+  event.start = 0;
+  event.end = INT64_MAX;
+  event.closed_by = Side::kServer;
+  event.reason = CloseReason::kShutdown;
+  event.teardown = Teardown::kSimultaneous;
+  const std::string history(10'000, 'D');
+  event.history = history;
+  event.transactions = UINT32_MAX;
+  event.completeness = UINT8_MAX;
+  for (SideReport* side : {&event.client, &event.server}) {
+    constexpr Volume kMost{UINT64_MAX, UINT64_MAX};
+    *side = {.packets = UINT64_MAX,
+             .bytes = UINT64_MAX,
+             .syn = SynParameters{UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT8_MAX, false, false},
+             .retransmits = kMost,
+             .out_of_order = kMost,
+             .missed_bytes = UINT64_MAX,
+             .conflicts = UINT32_MAX,
+             .duplicate_acks = UINT32_MAX,
+             .zero_windows = UINT32_MAX,
+             .keep_alives = UINT32_MAX,
+             .round_trips = RoundTrips{INT64_MAX, INT64_MAX},
+             .elided = kMost};
+  }
+  const json record = record_of(event);
+  EXPECT_EQ(record["encoding"], "latin1");
+  EXPECT_EQ(record["tcp"]["history"], history);
+  EXPECT_EQ(record["tcp"]["destination"]["elided"]["bytes"], UINT64_MAX);
+  EXPECT_EQ(record["tcp"]["source"]["rtt"]["max"], INT64_MAX);
+  EXPECT_EQ(record["connection"]["transactions"], UINT32_MAX);
+}
+
 TEST(EcsConnection, EachStepCarriesWhatItIsAbout) {
   ConnectionInfo connection = loopback_connection();
   connection.protocol = AppProtocol::kUnknown;

@@ -392,6 +392,43 @@ TEST(EcsHttp, ConnectAndHostWithUserInfo) {
                                             {"full", "http://u:[redacted]@h:81/x?"}}));
 }
 
+// Room is asked for by the largest that numbers and lists can be; the sanitizer sees where that is not
+// enough.
+TEST(EcsHttp, TheLargestOfEverythingHasRoom) {
+  TransactionSample sample;
+  std::vector<Tunnel> tunnels(4, {TunnelType::kErspan, UINT32_MAX});
+  sample.connection.tunnels = tunnels;
+  sample.connection.vlan = sample.connection.inner_vlan = 4095;
+  sample.connection.client_ip.version = sample.connection.server_ip.version = IpVersion::kV6;
+  sample.connection.client_ip.bytes.fill(0xff);
+  sample.connection.server_ip.bytes.fill(0xff);
+  sample.connection.client_port = sample.connection.server_port = UINT16_MAX;
+  sample.connection.number = UINT64_MAX;
+  sample.number = UINT32_MAX;
+  for (MessageView* message : {&sample.request, &sample.response}) {
+    message->packet = message->bytes = message->body_bytes = UINT64_MAX;
+    message->version = {255, 255};
+  }
+  sample.request.first_time = 0;
+  sample.request.last_time = INT64_MAX / 2;
+  sample.response.first_time = sample.response.last_time = INT64_MAX;
+  sample.response.status = UINT16_MAX;
+  sample.interim.assign(100, UINT16_MAX);
+  sample.incomplete = 63;
+  sample.gap_bytes = UINT64_MAX;
+  sample.upgrade = "\xff";
+  sample.outcome = Outcome::kFailure;
+  sample.request_headers.push_back({"X-Forwarded-For", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"});
+  const json record = record_of(sample);
+  EXPECT_EQ(record["encoding"], "latin1");
+  EXPECT_EQ(record["http"]["gap"]["bytes"], UINT64_MAX);
+  EXPECT_EQ(record["http"]["incomplete"].size(), 6u);
+  EXPECT_EQ(record["http"]["response"]["interim"].size(), 100u);
+  EXPECT_EQ(record["http"]["version"], "255.255");
+  EXPECT_EQ(record["tunnel"].size(), 4u);
+  EXPECT_EQ(record["timing"]["request"], INT64_MAX / 2);
+}
+
 TEST(EcsHttp, OneStringThatIsNoUtf8MakesAllOfThemLatin1) {
   TransactionSample sample;
   sample.request.target = "/caf\xc3\xa9";

@@ -2,11 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
+#include <vector>
 
+#include "exporters/append.h"
+#include "exporters/plain_text.h"
 #include "exporters/utf8.h"
 #include "tests/exporters/exact_output.h"
 
@@ -97,6 +102,101 @@ TEST(JsonText, EscapesAreTheContracts) {
 TEST(JsonText, RoomToSpareChangesNothing) {
   const std::string text(5000, '\x01');
   EXPECT_EQ(line_of(text, false, 4096), line_of(text, false));
+}
+
+TEST(AppendNumber, AgreesWithTheLibraryAtEveryLength) {
+  std::mt19937_64 random(3);
+  std::vector<std::uint64_t> numbers = {0, UINT64_MAX};
+  for (std::uint64_t power = 1; power <= UINT64_MAX / 10; power *= 10) {
+    for (const std::uint64_t number : {power - 1, power, power + 1, 10 * power - 1})
+      numbers.push_back(number);
+  }
+  for (unsigned i = 0; i < 20'000; ++i) numbers.push_back(random() >> (i % 64));
+  for (const std::uint64_t number : numbers) {
+    const auto room = std::make_unique<char[]>(kMaxDigits);
+    EXPECT_EQ(std::string(room.get(), append_number(room.get(), number)), std::to_string(number));
+  }
+}
+
+bool is_plain(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '@'; }
+
+// In memory that begins and ends with it, for the sanitizer to see who reads more.
+struct Bytes {
+  explicit Bytes(std::string_view text) : size(text.size()), data(std::make_unique<char[]>(size)) {
+    std::copy(text.begin(), text.end(), data.get());
+  }
+  std::string_view view() const { return {data.get(), size}; }
+  std::size_t size;
+  std::unique_ptr<char[]> data;
+};
+
+TEST(PlainText, EveryImplementationSeesEachByteThatIsNotPlainWhereverItStands) {
+  const std::string alphabet =
+      "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&'()*+,-./:;<=>?[]^_`{|}~";
+  for (const PlainText& plain : all_plain_texts()) {
+    for (std::size_t size = 0; size < 140; ++size) {
+      std::string text;
+      for (std::size_t i = 0; i < size; ++i) text += alphabet[(i + size) % alphabet.size()];
+      const auto room = std::make_unique<char[]>(size + kCopyRoom);
+      const auto copied = [&](const Bytes& bytes) {
+        char* end = plain.copy(room.get(), bytes.view());
+        return end == nullptr ? "not plain" : std::string(room.get(), end);
+      };
+      ASSERT_EQ(copied(Bytes(text)), text) << plain.name;
+      for (std::size_t at = 0; at < size; ++at) {
+        Bytes bytes(text);
+        for (int byte = 0; byte < 256; ++byte) {
+          bytes.data[at] = static_cast<char>(byte);
+          const bool expected = is_plain(bytes.data[at]);
+          ASSERT_EQ(copied(bytes) == bytes.view(), expected)
+              << plain.name << ' ' << size << ' ' << at << ' ' << byte;
+        }
+      }
+    }
+  }
+}
+
+TEST(PlainText, EveryImplementationCopiesHeaderLinesUpToTheFirstThatNeedsMore) {
+  std::mt19937 random(4);
+  for (const PlainText& plain : all_plain_texts()) {
+    for (int round = 0; round < 2000; ++round) {
+      std::vector<HeaderField> fields;
+      std::vector<std::string> texts;
+      for (int i = 0; i < 8; ++i) {
+        for (std::size_t size : {random() % 20, random() % 100}) {
+          std::string& text = texts.emplace_back(size, 'x');
+          if (size > 0 && random() % 16 == 0) text[random() % size] = random() % 2 == 0 ? '"' : '\x80';
+        }
+      }
+      for (std::size_t i = 0; i < texts.size(); i += 2) fields.emplace_back(texts[i], texts[i + 1]);
+      std::vector<MessageScan::Line> lines;
+      for (const HeaderField& field : fields)
+        lines.push_back({&field, RedactionRule::kText, random() % 16 != 0});
+      // Room for some of them; what is written behind it, the sanitizer sees.
+      const std::size_t size = random() % 1200;
+      const auto room = std::make_unique<char[]>(size);
+      const CopiedLines copied = plain.copy_lines(room.get(), room.get() + size, lines);
+      std::string expected;
+      const auto all = [](const std::string& text, auto test) {
+        return std::all_of(text.begin(), text.end(), test);
+      };
+      const auto copiable = [](char c) { return is_plain(c) || c == '"'; };
+      for (std::size_t i = 0; i < copied.count; ++i) {
+        EXPECT_TRUE(lines[i].plain);
+        EXPECT_TRUE(all(texts[2 * i], is_plain));
+        EXPECT_TRUE(all(texts[2 * i + 1], copiable));
+        expected += "[\"" + texts[2 * i] + "\",\"";
+        for (const char c : texts[2 * i + 1]) expected += c == '"' ? "\\\"" : std::string(1, c);
+        expected += "\"],";
+      }
+      ASSERT_EQ(std::string(room.get(), copied.end), expected) << plain.name;
+      if (copied.count == lines.size()) continue;
+      // It had a reason to stop.
+      const std::string &name = texts[2 * copied.count], &value = texts[2 * copied.count + 1];
+      EXPECT_TRUE(!lines[copied.count].plain || !all(name, is_plain) || !all(value, copiable) ||
+                  size - expected.size() < name.size() + 2 * value.size() + 9 + kCopyRoom);
+    }
+  }
 }
 
 TEST(JsonWriter, CommasStandBetweenMembersAndElements) {

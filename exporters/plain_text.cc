@@ -1,0 +1,244 @@
+// What it costs, by tapline-micro's encode_ecs_http: see bench/README.md. The strings of a record are many
+// and short (a header's name, a header's value), so what counts is not bytes in a loop but branches that are
+// mispredicted because lengths differ. With AVX-512 a string of up to 64 bytes is one masked load and one
+// store; the others choose by size between pairs of moves that overlap.
+#include "exporters/plain_text.h"
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
+namespace tapline {
+namespace {
+
+constexpr std::array<bool, 256> plain_bytes() {
+  std::array<bool, 256> plain{};
+  for (std::size_t c = 0x20; c < 0x7f; ++c) plain[c] = c != '"' && c != '\\' && c != '@';
+  return plain;
+}
+constexpr std::array<bool, 256> kPlain = plain_bytes();
+
+bool is_plain(char c) { return kPlain[static_cast<unsigned char>(c)]; }
+
+// Copies text of which some is not plain, and puts a backslash in front of '"' and '\\'; null where another
+// byte is not plain. Without a branch a byte; writes up to twice the text's size.
+char* copy_quotes(char* p, std::string_view text) {
+  bool others = false;
+  for (const char c : text) {
+    const bool quote = c == '"' || c == '\\';
+    others |= !quote && !is_plain(c);
+    *p = '\\';
+    p += quote;
+    *p++ = c;
+  }
+  return others ? nullptr : p;
+}
+
+// Of one to three bytes: first, middle and last are all of them.
+bool copy_few(char* p, std::string_view text) {
+  const std::size_t n = text.size();
+  const char first = text[0], middle = text[n / 2], last = text[n - 1];
+  p[0] = first;
+  p[n / 2] = middle;
+  p[n - 1] = last;
+  return is_plain(first) && is_plain(middle) && is_plain(last);
+}
+
+template <typename Word>
+Word load(const char* from) {
+  Word word;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
+template <typename Word>
+void store(char* to, Word word) {
+  std::memcpy(to, &word, sizeof word);
+}
+
+// The halves of up to twice their size, which overlap; in one word.
+template <typename Half>
+std::uint64_t copy_halves(char* p, std::string_view text, std::uint64_t& second) {
+  const Half a = load<Half>(text.data()), b = load<Half>(text.data() + text.size() - sizeof(Half));
+  store(p, a);
+  store(p + text.size() - sizeof(Half), b);
+  second = b;
+  return a;
+}
+
+// Words of eight bytes: for processors whose vectors are not used here.
+struct Words {
+  static constexpr std::uint64_t repeat(std::uint64_t byte) { return byte * 0x0101010101010101u; }
+
+  // The high bit of each byte that is not plain, and perhaps of one next to such a byte: in the subtractions
+  // it comes up when the byte was below the subtrahend, in the addition for 0x7f, in x itself above that.
+  static std::uint64_t alarm(std::uint64_t x) {
+    const auto equals = [x](char c) { return (x ^ repeat(static_cast<unsigned char>(c))) - repeat(1); };
+    return ((x - repeat(0x20)) | equals('"') | equals('\\') | equals('@') | (x + repeat(1)) | x) &
+           repeat(0x80);
+  }
+
+  static char* copy(char* p, std::string_view text) {
+    const std::size_t n = text.size();
+    std::uint64_t alarms = 0;
+    if (n >= 8) {
+      for (std::size_t i = 0; i + 8 <= n; i += 8) {
+        const auto word = load<std::uint64_t>(text.data() + i);
+        store(p + i, word);
+        alarms |= alarm(word);
+      }
+      const auto last = load<std::uint64_t>(text.data() + n - 8);
+      store(p + n - 8, last);
+      alarms |= alarm(last);
+    } else if (n >= 4) {
+      std::uint64_t second;
+      const std::uint64_t first = copy_halves<std::uint32_t>(p, text, second);
+      alarms = alarm(first | second << 32);
+    } else if (n > 0 && !copy_few(p, text)) {
+      return nullptr;
+    }
+    return alarms == 0 ? p + n : nullptr;
+  }
+};
+
+#ifdef __x86_64__
+
+// Every x86-64 processor has SSE2.
+struct Sse2 {
+  // Of each byte that is not plain, all bits.
+  static __m128i alarm(__m128i x) {
+    const auto equals = [x](char c) { return _mm_cmpeq_epi8(x, _mm_set1_epi8(c)); };
+    const __m128i low = _mm_cmplt_epi8(x, _mm_set1_epi8(0x20));  // signed: and from 0x80 on
+    return _mm_or_si128(_mm_or_si128(low, equals(0x7f)),
+                        _mm_or_si128(_mm_or_si128(equals('"'), equals('\\')), equals('@')));
+  }
+  static __m128i load_vector(const char* from) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  }
+  static void store_vector(char* to, __m128i vector) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), vector);
+  }
+
+  static char* copy(char* p, std::string_view text) {
+    const std::size_t n = text.size();
+    __m128i alarms;
+    if (n >= 16) {
+      const __m128i last = load_vector(text.data() + n - 16);
+      alarms = alarm(last);
+      for (std::size_t i = 0; i + 16 <= n; i += 16) {
+        const __m128i vector = load_vector(text.data() + i);
+        store_vector(p + i, vector);
+        alarms = _mm_or_si128(alarms, alarm(vector));
+      }
+      store_vector(p + n - 16, last);
+    } else if (n >= 8) {
+      std::uint64_t second;
+      const std::uint64_t first = copy_halves<std::uint64_t>(p, text, second);
+      alarms = alarm(_mm_set_epi64x(static_cast<long long>(second), static_cast<long long>(first)));
+    } else if (n >= 4) {
+      std::uint64_t second;
+      const std::uint64_t first = copy_halves<std::uint32_t>(p, text, second);
+      alarms = alarm(_mm_set1_epi64x(static_cast<long long>(first | second << 32)));
+    } else {
+      return n == 0 || copy_few(p, text) ? p + n : nullptr;
+    }
+    return _mm_movemask_epi8(alarms) == 0 ? p + n : nullptr;
+  }
+};
+
+#define TAPLINE_AVX512 __attribute__((target("avx512bw,avx512vl,bmi2")))
+
+struct Avx512 {
+  TAPLINE_AVX512 static __mmask64 alarm(__m512i x) {
+    const __m512i printable = _mm512_sub_epi8(x, _mm512_set1_epi8(0x20));  // less than 0x5f
+    return _mm512_cmpge_epu8_mask(printable, _mm512_set1_epi8(0x5f)) |
+           _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8('"')) |
+           _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8('\\')) |
+           _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8('@'));
+  }
+
+  TAPLINE_AVX512 static char* copy(char* p, std::string_view text) {
+    const char* from = text.data();
+    std::size_t n = text.size();
+    __mmask64 alarms = 0;
+    for (; n > 64; n -= 64, from += 64, p += 64) {
+      const __m512i x = _mm512_loadu_si512(from);
+      _mm512_storeu_si512(p, x);
+      alarms |= alarm(x);
+    }
+    // A masked load does not touch what its mask leaves out. What stands there instead is plain.
+    const __mmask64 mask = _bzhi_u64(~std::uint64_t{0}, static_cast<unsigned>(n));
+    const __m512i x = _mm512_mask_loadu_epi8(_mm512_set1_epi8(' '), mask, from);
+    _mm512_storeu_si512(p, x);
+    alarms |= alarm(x);
+    return alarms == 0 ? p + n : nullptr;
+  }
+};
+
+#endif  // __x86_64__
+
+template <typename Vector>
+CopiedLines copy_lines(char* p, const char* limit, std::span<const MessageScan::Line> lines) {
+  constexpr std::size_t kMarks = 9;  // ["","],
+  std::size_t count = 0;
+  for (const MessageScan::Line& line : lines) {
+    const std::string_view name = line.field->name, value = line.field->value;
+    const std::size_t size = name.size() + value.size() + kMarks + kCopyRoom;
+    if (!line.plain || static_cast<std::size_t>(limit - p) < size) break;
+    std::memcpy(p, "[\"", 2);
+    char* end = Vector::copy(p + 2, name);
+    if (end == nullptr) break;
+    std::memcpy(end, "\",\"", 3);
+    char* const begin = end + 3;
+    end = Vector::copy(begin, value);
+    if (end == nullptr && static_cast<std::size_t>(limit - p) >= size + value.size()) {
+      end = copy_quotes(begin, value);  // an entity tag
+    }
+    if (end == nullptr) break;
+    std::memcpy(end, "\"],", 3);
+    p = end + 3;
+    ++count;
+  }
+  return {p, count};
+}
+
+#ifdef __x86_64__
+
+// flatten: the template is compiled with the vectors of what it calls.
+TAPLINE_AVX512 __attribute__((flatten)) CopiedLines copy_lines_avx512(
+    char* p, const char* limit, std::span<const MessageScan::Line> lines) {
+  return copy_lines<Avx512>(p, limit, lines);
+}
+
+// The fastest first.
+constexpr std::array<PlainText, 3> kAll = {{
+    {"avx512", Avx512::copy, copy_lines_avx512},
+    {"sse2", Sse2::copy, copy_lines<Sse2>},
+    {"words", Words::copy, copy_lines<Words>},
+}};
+
+std::span<const PlainText> available() {
+  const bool avx512 = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("bmi2");
+  return std::span(kAll).subspan(avx512 ? 0 : 1);
+}
+
+#else
+
+constexpr std::array<PlainText, 1> kAll = {{{"words", Words::copy, copy_lines<Words>}}};
+
+std::span<const PlainText> available() { return kAll; }
+
+#endif
+
+}  // namespace
+
+const PlainText& plain_text() { return available().front(); }
+
+std::span<const PlainText> all_plain_texts() { return available(); }
+
+}  // namespace tapline
