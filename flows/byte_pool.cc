@@ -20,7 +20,33 @@ unsigned BytePool::order_of(std::size_t size) {
 
 BytePool::Handle BytePool::allocate(std::size_t size) {
   if (size == 0 || size > this->size()) return kNull;
-  const unsigned wanted = order_of(size);
+  const unsigned order = order_of(size);
+  if (order < kRecentOrders && recent_[order].count > 0) {
+    used_ += kUnit << order;
+    return recent_[order].blocks[--recent_[order].count];
+  }
+  Handle block = split(order);
+  if (block == kNull) {
+    merge_recent();
+    block = split(order);
+  }
+  if (block != kNull) used_ += kUnit << order;
+  return block;
+}
+
+void BytePool::release(Handle block, std::size_t size) {
+  if (block == kNull) return;
+  const unsigned order = order_of(size);
+  used_ -= kUnit << order;
+  if (order < kRecentOrders && recent_[order].count < kRecent) {
+    recent_[order].blocks[recent_[order].count++] = block;
+    return;
+  }
+  merge(order, block);
+}
+
+// Takes a block out of the smallest free one that is large enough.
+BytePool::Handle BytePool::split(unsigned wanted) {
   unsigned order = wanted;
   while (order <= orders_ && free_[order] == kNull) ++order;
   if (order > orders_) return kNull;
@@ -30,14 +56,10 @@ BytePool::Handle BytePool::allocate(std::size_t size) {
     --order;
     push(order, block + (Handle{1} << order));
   }
-  used_ += kUnit << wanted;
   return block;
 }
 
-void BytePool::release(Handle block, std::size_t size) {
-  if (block == kNull) return;
-  unsigned order = order_of(size);
-  used_ -= kUnit << order;
+void BytePool::merge(unsigned order, Handle block) {
   while (order < orders_) {
     const Handle buddy = block ^ (Handle{1} << order);
     if (free_order_[buddy] != order + 1) break;
@@ -46,6 +68,14 @@ void BytePool::release(Handle block, std::size_t size) {
     ++order;
   }
   push(order, block);
+}
+
+// What was kept may be all that is missing in a larger block.
+void BytePool::merge_recent() {
+  for (unsigned order = 0; order < kRecentOrders; ++order) {
+    Recent& recent = recent_[order];
+    while (recent.count > 0) merge(order, recent.blocks[--recent.count]);
+  }
 }
 
 void BytePool::push(unsigned order, Handle block) {

@@ -11,7 +11,9 @@ namespace tapline {
 
 // A buddy allocator over one arena that is reserved at the start and never grows: the bound of
 // `--reassembly-memory`. Blocks are powers of two from 256 bytes up; freed neighbours merge again, so a burst
-// of one size leaves nothing behind. Not thread-safe. Pages that were never used cost no memory.
+// of one size leaves nothing behind. The last freed few of the small sizes are kept as they are, and given
+// out again before others: they are in the cache still, and neither split nor merge. Not thread-safe. Pages
+// that were never used cost no memory.
 class BytePool {
  public:
   // A block's place in the arena; kNull is no block.
@@ -37,10 +39,19 @@ class BytePool {
 
  private:
   static constexpr unsigned kMaxOrders = 31;
+  static constexpr unsigned kRecentOrders = 4;  // up to 2 KiB
+  static constexpr std::size_t kRecent = 32;    // blocks of each
   static unsigned order_of(std::size_t size);
   struct Links {
     Handle next, previous;
   };
+  struct Recent {
+    std::array<Handle, kRecent> blocks;
+    std::size_t count = 0;
+  };
+  Handle split(unsigned order);
+  void merge(unsigned order, Handle block);
+  void merge_recent();
   void push(unsigned order, Handle block);
   void unlink(unsigned order, Handle block);
   Links& links(Handle block) { return *reinterpret_cast<Links*>(at(block)); }
@@ -49,6 +60,7 @@ class BytePool {
   std::unique_ptr<std::byte[]> arena_;
   std::vector<std::uint8_t> free_order_;   // by unit: 1 + the order of the free block that starts there, or 0
   std::array<Handle, kMaxOrders> free_{};  // heads of the lists of free blocks
+  std::array<Recent, kRecentOrders> recent_;  // freed last; to free_ they are still out
   std::size_t used_ = 0;
 };
 
