@@ -21,6 +21,9 @@ FlowOptions flow_options_of(const Options& options) {
   flow_options.established_timeout = options.idle_timeout;
   flow_options.half_closed_timeout = options.half_closed_timeout;
   flow_options.close_linger = options.close_linger;
+  flow_options.tell_steps = options.records.has(RecordKind::kOpened) ||
+                            options.records.has(RecordKind::kEstablished) ||
+                            options.records.has(RecordKind::kHalfClosed);
   flow_options.tell_requests = options.records.has(RecordKind::kRequest);
   flow_options.tell_packets = options.records.has(RecordKind::kPacket);
   return flow_options;

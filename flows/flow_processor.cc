@@ -253,6 +253,7 @@ void FlowProcessor::State::tell_beginning(Connection& connection) {
 }
 
 void FlowProcessor::State::tell(Connection& connection, ConnectionAction action, std::int64_t time) {
+  if (!context.options.tell_steps) return;
   const ConnectionInfo info = describe(context, connection);
   ConnectionEvent event = make_event(connection, info, action, conversation_of(connection), context.pool);
   event.time = time;

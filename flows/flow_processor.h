@@ -31,6 +31,7 @@ struct FlowOptions {
   bool ignore_encapsulation = false;
   // Take a segment once that comes in on two interfaces within this time, ns; 0: take it twice.
   std::int64_t dedup_window = 0;
+  bool tell_steps = true;           // call EventSink::on_connection() before a connection's end, too
   bool tell_requests = false;       // call EventSink::on_request()
   bool tell_packets = false;        // call EventSink::on_packet(), and keep what it takes to tell
   bool number_connections = false;  // give ConnectionInfo::number (one worker reading a file)
