@@ -60,17 +60,16 @@ inline unsigned empty_line(std::uint64_t feeds, std::uint64_t before, const char
 template <typename Block>
 void mark_lines(const char* bytes, std::size_t size, HeadMarks& marks) {
   std::size_t from = marks.scanned, count = marks.count;
-  std::uint64_t before = marks.feeds;
-  bool seeking = marks.seeking;
+  std::uint64_t before = marks.feeds, unnamed = marks.unnamed;
   while (from < size && count < HeadMarks::kRoom) {
     const Found found = look_at<Block>(bytes, from, size);
     // The bit of a line's start, added to those of the bytes that are neither colon nor line feed, is carried
-    // to the first byte that is one.
-    const std::uint64_t starts = found.feeds << 1 | before >> 63;
+    // to the first byte that is one; out of the block, where it has none.
+    const std::uint64_t starts = found.feeds << 1 | unnamed;
     const std::uint64_t stops = found.feeds | found.colons;
     unsigned long long sum = 0;
     const bool over = __builtin_uaddll_overflow(~stops, starts, &sum);
-    seeking = __builtin_uaddll_overflow(sum, seeking ? 1 : 0, &sum) || over;
+    unnamed = (over ? 1 : 0) | found.feeds >> 63;
     std::uint64_t bits = (sum & stops) | found.feeds;
     const unsigned last = empty_line(found.feeds, before, bytes + from);
     if (last < 64) {
@@ -86,7 +85,7 @@ void mark_lines(const char* bytes, std::size_t size, HeadMarks& marks) {
   marks.scanned = from;
   marks.count = count;
   marks.feeds = before;
-  marks.seeking = seeking;
+  marks.unnamed = unnamed;
 }
 
 template <typename Block>

@@ -15,7 +15,7 @@ namespace tapline {
 struct HeadMarks {
   enum class From : std::uint8_t { kStartLine, kHeaderLines };
   // Of a start line the end alone is marked.
-  explicit HeadMarks(From from) : feeds(from == From::kHeaderLines ? std::uint64_t{1} << 63 : 0) {}
+  explicit HeadMarks(From from) : unnamed(from == From::kHeaderLines ? 1 : 0), feeds(unnamed << 63) {}
 
   static constexpr std::size_t kRoom = 256;
   static constexpr std::size_t kBlock = 64;  // bytes that are looked at together
@@ -25,8 +25,8 @@ struct HeadMarks {
   std::size_t scanned = 0;  // bytes that were looked at: the size of the head or more, when all were
   std::size_t end = 0;      // behind the empty line; 0: it was not met (yet)
   // Of the scanner.
-  std::uint64_t feeds;   // which of the last 64 bytes are line feeds
-  bool seeking = false;  // the line at `scanned` began before, and has no colon yet
+  std::uint64_t unnamed;  // 1: of the line at `scanned` no colon was met yet
+  std::uint64_t feeds;    // which of the last 64 bytes are line feeds
 };
 
 struct HeadScanner {

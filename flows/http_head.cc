@@ -34,11 +34,18 @@ bool is_blank(char c) { return c == ' ' || c == '\t'; }
 // Neither white space nor a control character.
 bool is_visible(char c) { return static_cast<std::uint8_t>(c) > ' '; }
 
+// Of white space and line breaks. The library's find_first_not_of() calls a function for each character.
 std::string_view trim(std::string_view text) {
-  if (!text.empty() && is_visible(text.front()) && is_visible(text.back())) return text;
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return text.substr(text.size());
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+  constexpr auto is_space = [](char c) { return is_blank(c) || c == '\r' || c == '\n'; };
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// The first byte at `from` or behind it that is neither space nor tab; the size where there is none.
+std::size_t skip_blanks(std::string_view text, std::size_t from) {
+  while (from < text.size() && is_blank(text[from])) ++from;
+  return from;
 }
 
 // "HTTP/" DIGIT "." DIGIT at the start of `text`.
@@ -51,18 +58,25 @@ bool read_version(std::string_view text, HttpVersion& version) {
   return true;
 }
 
+// DIGITs and nothing else, of a number below 2^62.
+std::optional<std::uint64_t> read_number(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number >> 62 != 0) return std::nullopt;
+  return number;
+}
+
 void read_content_length(std::string_view value, Framing& framing) {
+  if (!framing.content_length) {
+    framing.content_length = read_number(value);
+    if (framing.content_length) return;
+  }
   // A list of equal numbers is one number (RFC 9112 section 6.3, case 5).
   for (;;) {
     const std::size_t comma = value.find(',');
-    const std::string_view item = trim(value.substr(0, comma));
-    std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(item.data(), item.data() + item.size(), number);
-    const bool good =
-        error == std::errc{} && end == item.data() + item.size() && number < (std::uint64_t{1} << 62);
-    if (!good || (framing.content_length && *framing.content_length != number))
-      framing.bad_content_length = true;
-    if (good && !framing.content_length) framing.content_length = number;
+    const std::optional<std::uint64_t> number = read_number(trim(value.substr(0, comma)));
+    if (!framing.content_length) framing.content_length = number;
+    if (!number || number != framing.content_length) framing.bad_content_length = true;
     if (comma == std::string_view::npos) return;
     value.remove_prefix(comma + 1);
   }
@@ -143,13 +157,13 @@ bool read_request_line(std::string_view line, HttpHead& head) {
   // is missing is told as empty.
   constexpr std::size_t kVersion = std::string_view("HTTP/1.1").size();
   line.remove_prefix(end);
-  line = line.substr(0, line.find_last_not_of(kSpace) + 1);
+  while (!line.empty() && is_blank(line.back())) line.remove_suffix(1);
   if (line.size() > kVersion && is_blank(line[line.size() - kVersion - 1]) &&
       read_version(line.substr(line.size() - kVersion), head.version)) {
     head.target = trim(line.substr(1, line.size() - kVersion - 1));
     return true;
   }
-  line.remove_prefix(std::min(line.find_first_not_of(kSpace), line.size()));
+  line.remove_prefix(skip_blanks(line, 0));
   if (head.method != "GET" || line.empty() || line.find_first_of(kSpace) != std::string_view::npos)
     return false;
   head.version = {0, 9};
@@ -160,8 +174,8 @@ bool read_request_line(std::string_view line, HttpHead& head) {
 // HTTP/x.y SP status [SP reason]
 bool read_status_line(std::string_view line, HttpHead& head) {
   if (!read_version(line, head.version)) return false;
-  const std::size_t digits = line.find_first_not_of(kSpace, 8);
-  if (digits == std::string_view::npos || digits == 8 || digits + 3 > line.size()) return false;
+  const std::size_t digits = skip_blanks(line, 8);
+  if (digits == 8 || digits + 3 > line.size()) return false;
   std::uint16_t status = 0;
   for (std::size_t i = digits; i < digits + 3; ++i) {
     if (!is_digit(line[i])) return false;
@@ -327,8 +341,8 @@ Look looks_like_response(std::string_view bytes, std::size_t from) {
   if (!read_version(bytes, version)) return Look::kNo;
   if (!is_blank(bytes[8])) return Look::kNo;
   // Of what was looked at before, no more than the last two bytes can be digits.
-  const std::size_t digits = bytes.find_first_not_of(kSpace, std::max<std::size_t>(from, 10) - 2);
-  if (digits == std::string_view::npos || digits + 3 > bytes.size()) return Look::kMoreNeeded;
+  const std::size_t digits = skip_blanks(bytes, std::max<std::size_t>(from, 10) - 2);
+  if (digits + 3 > bytes.size()) return Look::kMoreNeeded;
   const bool number = is_digit(bytes[digits]) && is_digit(bytes[digits + 1]) && is_digit(bytes[digits + 2]);
   return number ? Look::kYes : Look::kNo;
 }

@@ -19,7 +19,11 @@ int hex_value(char c) {
 // HTTP/0.9's request has no version, and its head is that one line.
 bool is_http09(std::string_view start_line) {
   const std::size_t end = start_line.find('\n');
-  const std::string_view line = start_line.substr(0, end);
+  std::string_view line = start_line.substr(0, end);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  // Nearly all end with their version.
+  constexpr std::size_t kVersion = std::string_view(" HTTP/1.1").size();
+  if (line.size() > kVersion && line.substr(line.size() - kVersion).starts_with(" HTTP/")) return false;
   return end != std::string_view::npos && line.find(" HTTP/") == std::string_view::npos &&
          line.find("\tHTTP/") == std::string_view::npos;
 }
@@ -69,7 +73,8 @@ void HttpStream::step(StreamContext& context, MessageHandler& handler, Input& in
 
 void HttpStream::read_start(Input& in) {
   // Empty lines before a message are let pass (RFC 9112 section 2.2).
-  const std::size_t first = std::min(in.bytes.find_first_not_of("\r\n"), in.bytes.size());
+  std::size_t first = 0;
+  while (first < in.bytes.size() && (in.bytes[first] == '\r' || in.bytes[first] == '\n')) ++first;
   const bool at_segment_start = in.segment_start;
   in.consume(first);
   if (in.bytes.empty()) return;
