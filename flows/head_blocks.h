@@ -76,7 +76,7 @@ void mark_lines(const char* bytes, std::size_t size, HeadMarks& marks) {
       bits &= ~std::uint64_t{0} >> (63 - last);
       marks.end = from + last + 1;
     }
-    Block::put(bits, static_cast<std::uint32_t>(from), marks.at.data() + count);
+    Block::put(bits, static_cast<std::uint32_t>(from), marks.at + count);
     count += static_cast<std::size_t>(__builtin_popcountll(bits));
     before = found.feeds;
     from += HeadMarks::kBlock;

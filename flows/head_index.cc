@@ -1,5 +1,6 @@
 #include "flows/head_index.h"
 
+#include <array>
 #include <bit>
 #include <cstring>
 

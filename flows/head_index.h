@@ -2,7 +2,6 @@
 // time. There is a scanner for each set of vector instructions; all give the same answers.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -20,7 +19,7 @@ struct HeadMarks {
   static constexpr std::size_t kRoom = 256;
   static constexpr std::size_t kBlock = 64;  // bytes that are looked at together
 
-  std::array<std::uint32_t, kRoom + 2 * kBlock> at;
+  std::uint32_t at[kRoom + kBlock];
   std::size_t count = 0;
   std::size_t scanned = 0;  // bytes that were looked at: the size of the head or more, when all were
   std::size_t end = 0;      // behind the empty line; 0: it was not met (yet)

@@ -282,7 +282,7 @@ std::vector<std::size_t> marks_by(const HeadScanner& scanner, std::string_view b
   std::vector<std::size_t> all;
   while (marks.scanned < bytes.size() && marks.end == 0) {
     scanner.mark(bytes.data(), bytes.size(), marks);
-    all.insert(all.end(), marks.at.begin(), marks.at.begin() + static_cast<std::ptrdiff_t>(marks.count));
+    all.insert(all.end(), marks.at, marks.at + marks.count);
     marks.count = 0;
   }
   return all;
