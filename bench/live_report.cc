@@ -84,6 +84,12 @@ void add_tool(std::string& text, const LiveReport& report, const LiveRounds& rou
   std::uint64_t sink = 0;
   for (const LiveRun* run : rounds) sink += run->captured.lost_in_sink.value_or(0);
   if (sink > 0) add(text, "  %llu records lost in the output", static_cast<unsigned long long>(sink));
+  // The null consumer and tapline tell all; libpcap does not.
+  std::int64_t missing = 0;
+  for (const LiveRun* run : rounds) missing += run->unaccounted();
+  if (report.interface.empty() && tool.kind != LiveTool::Kind::kOther && missing != 0) {
+    add(text, "  WRONG: %lld frames neither came nor were lost", static_cast<long long>(missing));
+  }
   text += "\n";
 }
 

@@ -222,6 +222,16 @@ LiveTool tapline_with(const std::string& program, std::string name, const std::s
   return tool;
 }
 
+// "80,8000-8100" as libpcap's filters have it.
+std::string pcap_filter(const std::string& ports) {
+  std::string filter;
+  for (const std::string& part : split(ports, ',')) {
+    const bool range = part.find('-') != std::string::npos;
+    filter += (filter.empty() ? "" : " or ") + std::string(range ? "tcp portrange " : "tcp port ") + part;
+  }
+  return filter;
+}
+
 std::string mebibytes(std::uint64_t bytes) { return std::to_string(std::max<std::uint64_t>(bytes >> 20, 1)); }
 
 }  // namespace
@@ -236,7 +246,7 @@ std::vector<LiveTool> live_tools(const TaplineBuilds& builds, const std::vector<
       tools.push_back(tapline_with(builds.against, "against " + set, set, options));
   }
   if (!peers) return tools;
-  const std::string filter = "tcp port " + options.ports, ring = mebibytes(options.ring_size);
+  const std::string filter = pcap_filter(options.ports), ring = mebibytes(options.ring_size);
   const std::vector<LiveTool> others = {
       {"tcpdump",
        LiveTool::Kind::kOther,

@@ -35,7 +35,7 @@ class NetworkNamespace {
 class InNamespace {
  public:
   static absl::StatusOr<InNamespace> enter(const NetworkNamespace& there);
-  InNamespace(InNamespace&&) noexcept = default;
+  InNamespace(InNamespace&& other) noexcept : back_(std::exchange(other.back_, std::nullopt)) {}
   InNamespace& operator=(InNamespace&&) = delete;
   ~InNamespace();
 
