@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 namespace tapline {
 
@@ -14,7 +14,8 @@ class IndexLists {
     std::uint32_t head = kNone, tail = kNone;
   };
 
-  explicit IndexLists(std::uint32_t capacity) : links_(capacity) {}
+  // Memory is touched only where it is used.
+  explicit IndexLists(std::uint32_t capacity) : links_(std::make_unique_for_overwrite<Links[]>(capacity)) {}
 
   void append(List& list, std::uint32_t index) {
     links_[index] = {kNone, list.tail};
@@ -34,7 +35,7 @@ class IndexLists {
   struct Links {
     std::uint32_t next, previous;
   };
-  std::vector<Links> links_;
+  std::unique_ptr<Links[]> links_;
 };
 
 }  // namespace tapline

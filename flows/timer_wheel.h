@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace tapline {
@@ -14,7 +15,10 @@ namespace tapline {
 // within a tick that of scheduling: nothing random decides it.
 class TimerWheel {
  public:
-  explicit TimerWheel(std::uint32_t capacity) : links_(capacity) { heads_.fill(kNone); }
+  // Memory is touched only where it is used.
+  explicit TimerWheel(std::uint32_t capacity) : links_(std::make_unique_for_overwrite<Links[]>(capacity)) {
+    heads_.fill(kNone);
+  }
 
   // REQUIRES: `index` is not scheduled.
   void schedule(std::uint32_t index, std::int64_t deadline_ns) {
@@ -92,7 +96,7 @@ class TimerWheel {
     settling_.clear();
   }
 
-  std::vector<Links> links_;
+  std::unique_ptr<Links[]> links_;
   std::array<std::uint32_t, 2 * kSlots> heads_{}, tails_{};
   std::vector<std::uint32_t> taken_, settling_;
   std::int64_t now_ = 0;  // ticks
