@@ -15,7 +15,6 @@
 #define TCP_FIN 0x01u
 #define TCP_SYN 0x02u
 #define TCP_RST 0x04u
-#define TCP_PSH 0x08u
 #define TCP_ACK 0x10u
 #define TCP_URG 0x20u
 
@@ -45,16 +44,6 @@ static __always_inline bool is_full(__u64 run) { return (run & ELISION_PACKETS) 
 
 static __always_inline void end_run(struct elision_range* range) {
   __sync_fetch_and_and(&range->run, ~ELISION_ARMED);
-}
-
-// Reading the clock takes as long as judging a segment (29 ns of some 70, where the processor must wait for
-// what it reads before). So a segment in the midst of what is sent at full speed gets the time of the
-// kernel's latest tick, a load: at most a tick early, and no earlier than those before. What its sender had
-// nothing more to send after is pushed (RFC 9293 section 3.9.1.2) and has its own time, as have a run's first
-// segment and acknowledgements.
-static __always_inline void note_time(struct elision_range* range, bool exactly) {
-  const __u64 time = exactly ? bpf_ktime_get_ns() : bpf_ktime_get_coarse_ns();
-  if (exactly || time > range->time) range->time = time;
 }
 
 // The first segment of a run. `start` is won first, by one processor alone, and is true of `run` when that
@@ -89,7 +78,7 @@ static __always_inline bool takes_data(struct elision_range* range, __u64 run,
       return false;
     }
   }
-  note_time(range, !(run & ELISION_PACKETS) || (segment->flags & TCP_PSH));
+  range->time = bpf_ktime_get_ns();
   return true;
 }
 

@@ -46,7 +46,7 @@ struct elision_range {
   __u64 run;           // its number: the one behind the run
   __u64 start;         // ELISION_STARTED, the generation, and the number of the run's first byte
   __u64 acks;          // pure acknowledgements of bytes of the run, not delivered; its number: the highest
-  __u64 time;          // of the latest segment of the run: CLOCK_MONOTONIC, ns; see note_time()
+  __u64 time;          // of the latest segment of the run: CLOCK_MONOTONIC, ns
   __u64 ack_time;      // of the latest of `acks`
   __u32 begin, end;    // a segment is taken that lies inside, and does not have the last byte
   __u32 ack_sequence;  // that `acks` have

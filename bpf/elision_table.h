@@ -43,10 +43,8 @@ class ElisionTable {
     std::uint32_t first = 0, next = 0;
     std::uint32_t acks = 0;  // pure acknowledgements, the highest of `ack`, which is in (first, next]
     std::uint32_t ack = 0;
-    std::uint16_t ack_window = 0;  // of the latest, as sent
-    // Of the latest of either: CLOCK_MONOTONIC, ns. `time` may be early by a tick of the kernel's clock, 1 to
-    // 10 ms, where that segment has no PSH.
-    std::int64_t time = 0, ack_time = 0;
+    std::uint16_t ack_window = 0;         // of the latest, as sent
+    std::int64_t time = 0, ack_time = 0;  // of the latest of either: CLOCK_MONOTONIC, ns
   };
 
   // `map` is the programs' map, `armed` their count of slots in use: both must outlive the table.

@@ -12,7 +12,6 @@
 
 #include "bpf/elision_table.h"
 #include "bpf/port_filter.h"
-#include "engine/clocks.h"
 #include "engine/kernel_elision.h"
 #include "flows/decode.h"
 #include "tests/bpf/frame.h"
@@ -145,26 +144,6 @@ TEST_F(Elision, LeavesOutWhatContinuesInsideTheRange) {
   EXPECT_GT(run.time, 0);
   EXPECT_TRUE(delivered({.seq = 20000}));
   EXPECT_TRUE(delivered({.seq = 15000})) << "after the end of the run";
-}
-
-// Of the first segment and of one that is pushed the time is their own; of others it may be that of a tick
-// before them, but goes with the run.
-TEST_F(Elision, TellsWhenTheLatestSegmentCame) {
-  arm({}, 10000, 20000);
-  const std::int64_t start = monotonic_now();
-  EXPECT_FALSE(delivered({.seq = 11000}));
-  const std::int64_t first = run().time;
-  EXPECT_GE(first, start);
-  EXPECT_FALSE(delivered({.seq = 12000}));
-  const std::int64_t second = run().time;
-  EXPECT_GE(second, first);
-  const std::int64_t later = monotonic_now();
-  EXPECT_LE(second, later);
-  EXPECT_FALSE(delivered({.seq = 13000, .flags = kAck | kPsh}));
-  const std::int64_t third = run().time;
-  EXPECT_GE(third, later);
-  EXPECT_FALSE(delivered({.seq = 14000}));
-  EXPECT_GE(run().time, third);
 }
 
 TEST_F(Elision, DeliversFramesThatReachAcrossTheEnd) {
