@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
+#include "exporters/append.h"
 #include "exporters/utf8.h"
 
 namespace tapline {
@@ -90,6 +90,7 @@ std::size_t plain_prefix(std::string_view bytes) {
 }  // namespace
 
 std::size_t columns_of_own(std::string_view text) {
+  if (is_ascii(text)) return text.size();
   return static_cast<std::size_t>(std::count_if(
       text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
@@ -124,9 +125,10 @@ void TerminalLine::put(std::string_view text) {
 }
 
 void TerminalLine::put_number(std::uint64_t number) {
-  std::array<char, 20> digits;
-  const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  put({digits.data(), static_cast<std::size_t>(end - digits.data())});
+  char* const p = out_.need(kMaxDigits);
+  char* const end = append_number(p, number);
+  out_.advance(end);
+  column_ += static_cast<std::size_t>(end - p);
 }
 
 void TerminalLine::pad_to(std::size_t column) {
@@ -142,6 +144,13 @@ void TerminalLine::put_right(std::string_view text, std::size_t column) {
 }
 
 void TerminalLine::put_wire(std::string_view bytes) {
+  if (column_ >= limit_) return;
+  const std::string_view fits = bytes.substr(0, limit_ - column_);
+  if (char* end = plain_.copy(out_.need(fits.size() + kCopyRoom), fits)) {
+    out_.advance(end);
+    column_ += fits.size();
+    return;
+  }
   while (!bytes.empty() && column_ < limit_) {
     const std::size_t plain = std::min(plain_prefix(bytes), limit_ - column_);
     if (plain > 0) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "exporters/line_output.h"
+#include "exporters/plain_text.h"
 
 namespace tapline {
 
@@ -53,6 +54,7 @@ class TerminalLine {
  private:
   LineOutput& out_;
   const bool colour_;
+  const PlainText plain_ = plain_text();
   bool tinted_ = false;
   std::size_t column_ = 0;
   std::size_t limit_ = kNoLimit;

@@ -13,6 +13,8 @@ std::uint64_t load(const char* p) {
   return word;
 }
 
+}  // namespace
+
 // The last word may overlap the one before.
 bool is_ascii(std::string_view bytes) {
   const char* p = bytes.data();
@@ -28,8 +30,6 @@ bool is_ascii(std::string_view bytes) {
   }
   return (all & 0x8080808080808080u) == 0;
 }
-
-}  // namespace
 
 Utf8Character first_utf8(std::string_view bytes) {
   const auto lead = static_cast<unsigned char>(bytes[0]);
@@ -50,7 +50,7 @@ Utf8Character first_utf8(std::string_view bytes) {
 }
 
 bool is_utf8(std::string_view bytes) {
-  if (is_ascii(bytes)) return true;  // nearly all that is asked about, and without a branch a byte
+  if (is_ascii(bytes)) return true;  // nearly all that is asked about
   while (!bytes.empty()) {
     const std::size_t length = first_utf8(bytes).length;
     if (length == 0) return false;

@@ -15,6 +15,9 @@ struct Utf8Character {
 // above U+10FFFF are none (RFC 3629 section 4).
 Utf8Character first_utf8(std::string_view bytes);
 
+// Whether all of `bytes` are below 0x80. Without a branch a byte.
+bool is_ascii(std::string_view bytes);
+
 // Whether `bytes` is a sequence of such characters.
 bool is_utf8(std::string_view bytes);
 
