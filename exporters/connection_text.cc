@@ -30,13 +30,12 @@ ConnectionTextCache::ConnectionTextCache() {
 }
 
 const ConnectionText& ConnectionTextCache::of(const ConnectionInfo& connection) {
-  // The id's bits need not be random; the multiplication (by 2^64 / golden ratio) spreads what differs.
-  const std::uint64_t hash = (connection.id.words[0] ^ connection.id.words[1]) * 0x9e3779b97f4a7c15u;
-  Entry& entry = entries_[hash >> (64 - kBits)];
-  const bool found = entry.id == connection.id && entry.client_port == connection.client_port &&
-                     entry.server_port == connection.server_port &&
-                     same(entry.client_ip, connection.client_ip) &&
-                     same(entry.server_ip, connection.server_ip) && entry.used;
+  Entry& entry = entries_[place_of(connection.id)];
+  const bool found =
+      entry.id.words[0] == connection.id.words[0] && entry.id.words[1] == connection.id.words[1] &&
+      entry.client_port == connection.client_port && entry.server_port == connection.server_port &&
+      same(entry.client_ip, connection.client_ip) && same(entry.server_ip, connection.server_ip) &&
+      entry.used;
   if (!found) {
     entry.id = connection.id;
     entry.client_ip = connection.client_ip;

@@ -23,6 +23,12 @@ class ConnectionTextCache {
  public:
   ConnectionTextCache();
 
+  // Fetches what of() will look at, which two thousand connections keep out of the nearest cache.
+  void prefetch(const ConnectionInfo& connection) const {
+    const Entry& entry = entries_[place_of(connection.id)];
+    __builtin_prefetch(&entry, 1);
+    __builtin_prefetch(&entry.text.id, 1);
+  }
   // Valid until the next call.
   const ConnectionText& of(const ConnectionInfo& connection);
 
@@ -40,6 +46,11 @@ class ConnectionTextCache {
   // Two thousand connections at once, of which each has its last record when two thousand others have had
   // theirs, find themselves again in 5 of 6 cases. Memory that no connection reached is not there.
   static constexpr unsigned kBits = 14;
+
+  static std::size_t place_of(const ConnectionId& id) {
+    // The id's bits need not be random; the multiplication (by 2^64 / golden ratio) spreads what differs.
+    return ((id.words[0] ^ id.words[1]) * 0x9e3779b97f4a7c15u) >> (64 - kBits);
+  }
 
   struct Free {
     void operator()(void* memory) const;

@@ -121,6 +121,7 @@ char* append_endpoint(char* p, const IpAddress& ip, std::uint16_t port, const Si
 
 void EcsEncoder::on_connection(const ConnectionEvent& event) {
   if (!options_.records.has(event.action)) return;
+  texts_.prefetch(event.connection);
   line_.begin(kBeginRoom);
   char* p;
   do {
@@ -131,7 +132,6 @@ void EcsEncoder::on_connection(const ConnectionEvent& event) {
 
 char* EcsEncoder::write_record(char* p, const ConnectionEvent& event) {
   const ConnectionInfo& connection = event.connection;
-  const ConnectionText& text = texts_.of(connection);
   const bool closed = event.action == ConnectionAction::kClosed;
   p = write_connection_event(p, event);
   p = append_endpoint(append(p, R"(,"source":)"), connection.client_ip, connection.client_port,
@@ -139,6 +139,7 @@ char* EcsEncoder::write_record(char* p, const ConnectionEvent& event) {
   p = append_endpoint(append(p, R"(},"destination":)"), connection.server_ip, connection.server_port,
                       closed ? &event.server : nullptr);
   *p++ = '}';
+  const ConnectionText& text = texts_.of(connection);
   p = write_network(p, connection, connection.protocol, text);
   *p++ = '}';
   p = write_connection(p, connection, text);

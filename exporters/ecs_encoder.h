@@ -101,8 +101,9 @@ class EcsEncoder final : public RecordEncoder {
   JsonWriter json_;  // for statistics
   TimeText times_;
   ConnectionTextCache texts_;
-  MessageScan request_, response_;  // of the transaction being written
-  std::string lower_;               // scratch
+  // Of the transaction being written.
+  MessageScan request_{options_.headers, options_.redaction}, response_{options_.headers, options_.redaction};
+  std::string lower_;  // scratch
 };
 
 }  // namespace tapline

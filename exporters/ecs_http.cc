@@ -62,15 +62,16 @@ void EcsEncoder::on_request(const RequestEvent& event) {
 }
 
 void EcsEncoder::write_transaction(const TransactionEvent& event, Extent extent) {
+  texts_.prefetch(event.connection);
   const MessageView* request = event.request;
   request_.clear();
   response_.clear();
   RequestUrl url;
   if (request != nullptr) {
-    request_.read(*request, options_.headers, options_.redaction);
+    request_.read(*request);
     url = request_url(request->method, request->target, value_of(request_.first(KnownHeader::kHost)));
   }
-  if (event.response != nullptr) response_.read(*event.response, options_.headers, options_.redaction);
+  if (event.response != nullptr) response_.read(*event.response);
 
   line_.begin(kBeginRoom);
   char* p;
@@ -83,13 +84,13 @@ void EcsEncoder::write_transaction(const TransactionEvent& event, Extent extent)
 char* EcsEncoder::write_transaction(char* p, const TransactionEvent& event, Extent extent,
                                     const RequestUrl& url) {
   const ConnectionInfo& connection = event.connection;
-  const ConnectionText& text = texts_.of(connection);
   p = write_transaction_event(p, event, extent);
   p = append_ip(append(p, R"(,"source":{"ip":")"), connection.client_ip);
   p = append_number(append(p, R"(","port":)"), connection.client_port);
   p = append_ip(append(p, R"(},"destination":{"ip":")"), connection.server_ip);
   p = append_number(append(p, R"(","port":)"), connection.server_port);
   *p++ = '}';
+  const ConnectionText& text = texts_.of(connection);
   p = write_network(p, connection, AppProtocol::kHttp, text);
   p = write_forwarded_ip(p);
   *p++ = '}';

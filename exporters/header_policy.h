@@ -26,10 +26,14 @@ class HeaderPolicy {
 
   // Whether a header line is listed; upper and lower case of its name are the same.
   bool selects(const HeaderField& field) const {
-    if ((known_ >> static_cast<unsigned>(field.known) & 1) != 0) return true;
-    return field.known == KnownHeader::kOther && names_others_ && selects_other(field.name);
+    return selects(field.known) ||
+           (names_others_ && field.known == KnownHeader::kOther && selects_other(field.name));
   }
   bool selects(std::string_view name) const { return selects(HeaderField(name, {})); }
+  // Of kOther: whether all of them are.
+  bool selects(KnownHeader known) const { return (known_ >> static_cast<unsigned>(known) & 1) != 0; }
+  // Whether some headers that are kOther are listed, and others not.
+  bool names_others() const { return names_others_; }
 
  private:
   enum class Mode : std::uint8_t { kNone, kListed, kAll };

@@ -24,8 +24,11 @@ class MessageScan {
     bool plain;  // shown as it is, where it holds neither '@' nor what JSON escapes
   };
 
+  // What is asked of headers; `policy` must outlive the scan.
+  MessageScan(const HeaderPolicy& policy, const Redaction& redaction);
+
   void clear() { listed_ = listed_bytes_ = seen_ = 0; }
-  void read(const MessageView& message, const HeaderPolicy& policy, const Redaction& redaction);
+  void read(const MessageView& message);
 
   // What the policy selects, in wire order, trailers last; and the bytes of their names and values.
   std::span<const Line> listed() const { return {lines_.data(), listed_}; }
@@ -41,6 +44,15 @@ class MessageScan {
   std::string_view mime_type() const;
 
  private:
+  // What is known of a header by its name alone.
+  struct Known {
+    RedactionRule rule;
+    bool plain, listed;
+  };
+
+  const HeaderPolicy& policy_;
+  std::array<Known, kKnownHeaders> known_;
+  bool looks_at_others_;     // whether a header of another name is listed, only the name tells
   std::vector<Line> lines_;  // the first listed_ of them
   std::size_t listed_ = 0, listed_bytes_ = 0;
   static_assert(kKnownHeaders <= 64);

@@ -30,11 +30,6 @@ enum class RedactionRule : std::uint8_t {
   kSetCookie,    // the cookie's value, while its attributes stay (RFC 6265 section 4.1)
 };
 
-inline constexpr std::array kRedactionRules = {RedactionRule::kNone,      RedactionRule::kUrl,
-                                               RedactionRule::kQuery,     RedactionRule::kText,
-                                               RedactionRule::kAuthority, RedactionRule::kCredentials,
-                                               RedactionRule::kCookie,    RedactionRule::kSetCookie};
-
 constexpr RedactionRule redaction_rule(KnownHeader header) {
   switch (header) {
     case KnownHeader::kAuthorization:
@@ -102,7 +97,7 @@ class Redaction {
   // Whether any text is shown as it is, under this rule, that holds no '@': a password stands in front of
   // one, and query parameters are not looked for.
   bool shows_without_at(RedactionRule rule) const {
-    if (!hides_ || rule == RedactionRule::kNone) return true;
+    if (rule == RedactionRule::kNone || !hides_) return true;
     return rule < RedactionRule::kCredentials && names_.empty();
   }
 

@@ -57,10 +57,12 @@ void set_marked_authority(std::string_view text, RequestUrl& url) {
 
 // Takes `text` as the authority, if it can be one at all: a Host of "a b" or "a/b" names no host.
 void set_authority(std::string_view text, RequestUrl& url) {
-  unsigned found = 0;
-  for (const char c : text) found |= kAuthorityBytes[static_cast<unsigned char>(c)];
-  if ((found & kEndsHost) != 0) return;
-  if ((found & kMarks) != 0) return set_marked_authority(text, url);
+  const auto byte_of = [](char c) { return kAuthorityBytes[static_cast<unsigned char>(c)]; };
+  const auto special = std::find_if(text.begin(), text.end(), byte_of);
+  if (special != text.end()) {
+    const bool ends = std::any_of(special, text.end(), [&](char c) { return byte_of(c) == kEndsHost; });
+    return ends ? void() : set_marked_authority(text, url);
+  }
   url.authority = url.domain = text;
 }
 
