@@ -30,8 +30,8 @@ enum AuthorityBytes : std::uint8_t {
 };
 constexpr std::array<std::uint8_t, 256> kAuthorityBytes = [] {
   std::array<std::uint8_t, 256> bytes{};
-  for (const unsigned char c : {'/', '?', '#', '\\', ' ', '\t', '\r', '\n'}) bytes[c] = kEndsHost;
-  for (const unsigned char c : {'@', ':', '['}) bytes[c] = kMarks;
+  for (const char c : std::string_view("/?#\\ \t\r\n")) bytes[static_cast<unsigned char>(c)] = kEndsHost;
+  for (const char c : std::string_view("@:[")) bytes[static_cast<unsigned char>(c)] = kMarks;
   return bytes;
 }();
 
