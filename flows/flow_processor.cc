@@ -18,6 +18,11 @@
 namespace tapline {
 namespace {
 
+void prefetch_lines(const void* object, std::size_t size) {
+  const char* const lines = static_cast<const char*>(object);
+  for (std::size_t offset = 0; offset < size; offset += 64) __builtin_prefetch(lines + offset, 1);
+}
+
 constexpr std::size_t kBatch = 64;  // frames decoded ahead, so that their table lines are on the way
 
 }  // namespace
@@ -49,6 +54,12 @@ struct FlowProcessor::State {
     const Connection* const connection = table.guess(hash);
     if (connection == nullptr) return;
     if (const HttpConversation* conversation = conversation_of(*connection)) conversation->prefetch();
+  }
+  // For the end of a connection, which asks all of it: first the connection, then its conversation.
+  void prefetch_whole(std::uint32_t index, bool conversation) {
+    const Connection& connection = table.at(index);
+    if (!conversation) return prefetch_lines(&connection, sizeof connection);
+    if (const HttpConversation* found = conversation_of(connection)) prefetch_lines(found, sizeof *found);
   }
   void handle(const Packet& packet, const Entry& entry);
   Connection& open(const TcpSegment& segment, std::uint64_t hash);
@@ -281,7 +292,8 @@ FlowProcessor::State::Patience FlowProcessor::State::patience_class(const Connec
 
 void FlowProcessor::State::pass_time(std::int64_t time_ns) {
   wheel.advance(
-      time_ns, [this](std::uint32_t index) { return deadline(table.at(index)); },
+      time_ns, [this](std::uint32_t index, bool conversation) { prefetch_whole(index, conversation); },
+      [this](std::uint32_t index) { return deadline(table.at(index)); },
       [this, time_ns](std::uint32_t index) { on_deadline(table.at(index), time_ns); });
 }
 

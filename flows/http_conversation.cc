@@ -63,14 +63,14 @@ std::array<HttpConversation::Troubles, 2> HttpConversation::troubles() const {
            {rare_[1].account.holes, rare_[1].account.refused}}};
 }
 
-// Nothing waits or is missing, and both directions are read: as nearly all segments find it.
+// Nothing waits or is missing, and what comes is read or has no payload: as nearly all segments find it.
 bool HttpConversation::is_smooth(const Connection& connection, const TcpSegment& segment) const {
   for (const Half& half : halves_) {
-    if (half.reassembler.waiting() || half.stream.opaque()) return false;
+    if (half.reassembler.waiting() || (half.stream.opaque() && !half.let_go)) return false;
   }
   if (segment.payload_bytes == 0) return true;
   const Half& half = halves_[segment.sender];
-  return half.begun && segment.payload_seq() == half.reassembler.next() &&
+  return half.begun && !half.stream.opaque() && segment.payload_seq() == half.reassembler.next() &&
          segment.payload.size() == segment.payload_bytes && !connection.sides[segment.sender].kept_alive;
 }
 
@@ -97,7 +97,8 @@ void HttpConversation::smooth_segment(FlowContext& context, Connection& connecti
   }
   for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
     if (connection.sides[endpoint].fin) check_end(context, connection, endpoint);
-    if (halves_[endpoint].stream.opaque()) let_go(context.pool, connection, endpoint);
+    if (halves_[endpoint].stream.opaque() && !halves_[endpoint].let_go)
+      let_go(context.pool, connection, endpoint);
   }
 }
 
@@ -173,6 +174,7 @@ void HttpConversation::let_go(BytePool& pool, const Connection& connection, std:
   }
   half.reassembler.clear(pool);
   if (connection.is_client(endpoint)) release_hello(pool);
+  half.let_go = half.sequence.whole();
 }
 
 void HttpConversation::release_hello(BytePool& pool) {

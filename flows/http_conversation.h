@@ -86,7 +86,8 @@ class alignas(64) HttpConversation {
     bool ended : 1 = false;       // its FIN has come out in order
     bool timing : 1 = false;      // round_trips may wait for something
     bool armed : 1 = false;       // body bytes may be left out: Rare::range
-    bool left_out : 1 = false;    // so were its latest bytes; the last of them were sent at elided_until
+    bool let_go : 1 = false;  // its stream is opaque, and keeps nothing but numbers, of which none is missing
+    bool left_out : 1 = false;  // so were its latest bytes; the last of them were sent at elided_until
     HttpStream stream;
     std::uint32_t first_seq = 0;    // of the earliest byte that was counted; with `begun`
     SequenceAccount sequence;       // once the stream is opaque

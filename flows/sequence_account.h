@@ -44,6 +44,9 @@ class SequenceAccount {
   // Gives up all holes, and what is missing before `end`.
   void finish(BytePool& pool, std::uint32_t end, StreamAccount& account);
 
+  // Nothing is missing before next().
+  bool whole() const { return holes_.empty(); }
+
   void release(BytePool& pool) { holes_.clear(pool); }
 
  private:

@@ -48,8 +48,9 @@ class TimerWheel {
 
   // Moves time on. For each entry that may have come due, `deadline(index)` gives its deadline now; when that
   // is before `now_ns`, `expire(index)` is called, with the entry unscheduled; else it is filed again.
-  template <class Deadline, class Expire>
-  void advance(std::int64_t now_ns, Deadline deadline, Expire expire) {
+  // Some entries before both `prefetch(index, false)` is called, and some later `prefetch(index, true)`.
+  template <class Prefetch, class Deadline, class Expire>
+  void advance(std::int64_t now_ns, Prefetch prefetch, Deadline deadline, Expire expire) {
     const std::int64_t target = tick_of(now_ns);
     if (target - now_ > kSlots * kSlots) {  // a jump (the first packet, a merged capture): look at everything
       const std::int64_t from = now_;
@@ -58,14 +59,14 @@ class TimerWheel {
       for (std::int64_t i = 0; i < kSlots; ++i) {
         take(kSlots + static_cast<std::size_t>((from / kSlots + i) % kSlots));
       }
-      settle(now_ns, deadline, expire);
+      settle(now_ns, prefetch, deadline, expire);
       return;
     }
     while (now_ < target) {
       ++now_;
       if (now_ % kSlots == 0) take(kSlots + static_cast<std::size_t>(now_ / kSlots % kSlots));
       take(static_cast<std::size_t>(now_ % kSlots));
-      if (!taken_.empty()) settle(now_ns, deadline, expire);
+      if (!taken_.empty()) settle(now_ns, prefetch, deadline, expire);
     }
   }
 
@@ -82,10 +83,16 @@ class TimerWheel {
     for (std::uint32_t i = heads_[slot]; i != kNone; i = links_[i].next) taken_.push_back(i);
     heads_[slot] = kNone;
   }
-  template <class Deadline, class Expire>
-  void settle(std::int64_t now_ns, Deadline deadline, Expire expire) {
+  template <class Prefetch, class Deadline, class Expire>
+  void settle(std::int64_t now_ns, Prefetch prefetch, Deadline deadline, Expire expire) {
+    constexpr std::size_t kNear = 8, kFar = 16;
     std::swap(taken_, settling_);
-    for (const std::uint32_t index : settling_) {
+    const std::size_t n = settling_.size();
+    for (std::size_t step = 0; step < n + kFar; ++step) {
+      if (step < n) prefetch(settling_[step], false);
+      if (step >= kNear && step - kNear < n) prefetch(settling_[step - kNear], true);
+      if (step < kFar) continue;
+      const std::uint32_t index = settling_[step - kFar];
       const std::int64_t at = deadline(index);
       if (at < now_ns) {
         expire(index);

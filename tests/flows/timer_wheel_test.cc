@@ -32,7 +32,9 @@ class Wheel {
     std::vector<std::uint32_t> fired;
     if (!wheel_.due(now)) return fired;
     wheel_.advance(
-        now, [this](std::uint32_t index) { return deadlines_.at(index); },
+        now,
+        [this](std::uint32_t index, bool) { EXPECT_TRUE(deadlines_.contains(index)) << "not scheduled"; },
+        [this](std::uint32_t index) { return deadlines_.at(index); },
         [&](std::uint32_t index) {
           EXPECT_LT(deadlines_.at(index), now) << "fired early";
           fired.push_back(index);
