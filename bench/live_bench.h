@@ -33,7 +33,7 @@ struct LiveSettings {
   std::vector<double> rates = {250e3, 500e3, 1e6, 0};  // frames a second; 0: as fast as it can
   double seconds = 1;                                  // of each run
   unsigned rounds = 5;                                 // at the generator's maximum
-  unsigned step_rounds = 1;                            // at the other rates
+  unsigned step_rounds = 3;                            // at the other rates
   std::uint32_t at_once = 0;                           // connections; 0: as the mix has them
   bool packet_socket = false;                          // GeneratorOptions
   int sender = 0;                                      // the generator's processor

@@ -167,7 +167,7 @@ void add_live_options(CLI::App& app, LiveCommand& command) {
           ->check(CLI::Range(0.05, kLongestRun))
           ->option_text("N"),
       app.add_option("--step-rounds", command.step_rounds,
-                     "how often each tool runs at the rates below max (default: 1)")
+                     "how often each tool runs at the rates below max (default: 3)")
           ->check(CLI::Range(1u, 1000u))
           ->option_text("N"),
       app.add_option("--workers", command.workers,

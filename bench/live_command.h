@@ -17,7 +17,7 @@ struct LiveCommand {
   std::string placements = "split,onecore";
   std::vector<std::string> records = {"stats", "http,closed"};
   double seconds = 1;
-  unsigned rounds = 5, step_rounds = 1, workers = 1;
+  unsigned rounds = 5, step_rounds = 3, workers = 1;
   std::string ring = "64MiB";
   std::string ports = "80";
   std::uint32_t at_once = 0;

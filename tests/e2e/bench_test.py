@@ -152,8 +152,8 @@ def network_namespace(process):
 
 class Live(BenchTest):
     def live(self, *arguments):
-        done = self.bench("--tapline", TAPLINE, "--json", "--seconds", "0.1", "--rounds", "1", "--ring",
-                          "8MiB", *arguments)
+        done = self.bench("--tapline", TAPLINE, "--json", "--seconds", "0.1", "--rounds", "1", "--step-rounds",
+                          "1", "--ring", "8MiB", *arguments)
         self.assertEqual(done.returncode, 0, done.stderr)
         report = json.loads(done.stdout)
         for run in report["runs"]:
@@ -175,8 +175,8 @@ class Live(BenchTest):
         report = self.live("--rates", "max", "--records", "http,closed", "--plot", picture)
         self.assertEqual(report["generator"], "live frames")
         self.assertEqual([(run["mix"], run["placement"], run["tool"]) for run in report["runs"]],
-                         [(mix, placement, tool) for mix in ("syn", "http", "full") for placement in ("split", "onecore")
-                          for tool in ("null", "tapline http,closed")])
+                         [(mix, placement, tool) for mix in ("syn", "http", "full")
+                          for placement in ("split", "onecore") for tool in ("null", "tapline http,closed")])
         svg = xml.etree.ElementTree.parse(picture).getroot()
         names = [element.tag.split("}")[1] for element in svg.iter()]
         self.assertEqual(names.count("polyline"), 3 * 2 * 2 * 2)  # mixes, placements, tools; received and lost
@@ -206,7 +206,8 @@ class Live(BenchTest):
                 path = self.lab.path(at_once + ".pcapng")
                 saving = self.script("saving", 'exec %s "$@" -w %s' % (TAPLINE, path))
                 done = self.bench("--tapline", saving, "--json", "--rates", "50k", "--mixes", "http", "--placements",
-                                  "split", "--records", "stats", "--rounds", "1", "--seconds", "0.3", "--at-once", at_once)
+                                  "split", "--records", "stats", "--step-rounds", "1", "--seconds", "0.3", "--at-once",
+                                  at_once)
                 self.assertEqual(done.returncode, 0, done.stderr)
                 checks = tshark(path, ("ip.checksum.status", "tcp.checksum.status", "tcp.analysis.flags"), "-o",
                                 "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE")
@@ -274,8 +275,9 @@ class Live(BenchTest):
                                   *arguments)
                 self.assertEqual((done.returncode, done.stdout), (code, ""))
                 self.assertIn(words, done.stderr)
+        one = str(min(os.sched_getaffinity(0)))
         for command, code, words in ((("setpriv", "--reuid", "65534", BENCH), 3, "needs root"),
-                                     (("taskset", "-c", str(min(os.sched_getaffinity(0))), BENCH), 1, "two processors")):
+                                     (("taskset", "-c", one, BENCH), 1, "two processors")):
             with self.subTest(command):
                 done = subprocess.run([*command, "--tapline", TAPLINE], stdin=subprocess.DEVNULL, capture_output=True,
                                       text=True, timeout=DEADLINE, check=False)
