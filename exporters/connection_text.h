@@ -43,8 +43,8 @@ class ConnectionTextCache {
     ConnectionText text;
   };
   static_assert(sizeof(Entry) == 128);
-  // Two thousand connections at once, of which each has its last record when two thousand others have had
-  // theirs, find themselves again in 5 of 6 cases. Memory that no connection reached is not there.
+  // Eight places for each of two thousand connections at once. Memory that no connection reached is not
+  // there.
   static constexpr unsigned kBits = 14;
 
   static std::size_t place_of(const ConnectionId& id) {

@@ -61,6 +61,8 @@ void EcsEncoder::on_request(const RequestEvent& event) {
   write_transaction(transaction, event.whole ? Extent::kRequest : Extent::kRequestHead);
 }
 
+// With a browser's request and a server's response 340 ns for 1.5 KiB, 442 in a run of many connections
+// (tapline-micro, encode_ecs_http and encode_ecs_run): header lines a fifth, reading which there are a tenth.
 void EcsEncoder::write_transaction(const TransactionEvent& event, Extent extent) {
   texts_.prefetch(event.connection);
   const MessageView* request = event.request;
