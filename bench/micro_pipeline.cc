@@ -61,7 +61,7 @@ Capture& open_connections(bool bodies, std::uint32_t connections, std::uint32_t 
   return capture_of((bodies ? "bodies " : "acks ") + std::to_string(connections), [&](Capture& capture) {
     const std::string body(1448, 'x');
     const std::string request = "GET / HTTP/1.1\r\nHost: bench.example\r\n\r\n";
-    const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n";
+    const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n";
     std::int64_t time = kStart;
     const auto add = [&](MemoryBlocks& blocks, std::uint32_t number, bool from_client, std::uint8_t flags,
                          std::uint32_t seq, std::uint32_t ack, const std::string& payload) {
@@ -202,10 +202,16 @@ void pipeline_http(benchmark::State& state) {
 
 void pipeline_open(benchmark::State& state, bool bodies) {
   const auto connections = static_cast<std::uint32_t>(state.range(0));
-  Capture& capture = open_connections(bodies, connections, /*turns=*/bodies ? 20 : 100);
+  // So many frames that it can be measured, and each connection has its turn.
+  const std::uint32_t frames = bodies ? 200'000 : 1'000'000;
+  Capture& capture = open_connections(bodies, connections, std::max(frames / connections, bodies ? 1u : 2u));
   for (auto _ : state) {
     CountingSink sink;
-    FlowProcessor processor(flow_options(), sink);
+    FlowOptions options = flow_options();
+    options.max_flows = std::max(options.max_flows, connections);
+    options.reassembly_memory =
+        std::max<std::size_t>(options.reassembly_memory, connections * std::size_t{2048});
+    FlowProcessor processor(options, sink);
     process(capture.setup, processor);
     state.SetIterationTime(process(capture.blocks, processor));
     const FlowCounters counters = processor.counters();
@@ -229,8 +235,8 @@ BENCHMARK(decode_http)->Arg(2000)->Apply(in_milliseconds);
 BENCHMARK(pipeline_http)->Arg(2000)->Apply(in_milliseconds);
 BENCHMARK(walk_http)->Arg(100'000)->Apply(in_milliseconds);
 BENCHMARK(pipeline_http)->Arg(100'000)->Apply(in_milliseconds);
-BENCHMARK(pipeline_acks)->Arg(1'000)->Arg(10'000)->Apply(in_milliseconds);
-BENCHMARK(pipeline_bodies)->Arg(1'000)->Arg(10'000)->Apply(in_milliseconds);
+BENCHMARK(pipeline_acks)->RangeMultiplier(10)->Range(10, 1'000'000)->Apply(in_milliseconds);
+BENCHMARK(pipeline_bodies)->RangeMultiplier(10)->Range(10, 100'000)->Apply(in_milliseconds);
 
 }  // namespace
 }  // namespace tapline::bench
