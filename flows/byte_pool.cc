@@ -8,7 +8,7 @@ namespace tapline {
 BytePool::BytePool(std::size_t bytes)
     : orders_(static_cast<unsigned>(std::countr_zero(
           std::bit_floor(std::clamp<std::size_t>(bytes, 64u << 10, kUnit << (kMaxOrders - 1))) / kUnit))),
-      arena_(std::make_unique_for_overwrite<std::byte[]>(kUnit << orders_)),
+      arena_(std::make_unique_for_overwrite<Unit[]>(std::size_t{1} << orders_)),
       free_order_(std::size_t{1} << orders_) {
   free_.fill(kNull);
   push(orders_, 0);

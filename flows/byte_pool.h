@@ -29,8 +29,8 @@ class BytePool {
   // `size` as it was asked for. kNull is let pass.
   void release(Handle block, std::size_t size);
 
-  std::byte* at(Handle block) { return arena_.get() + std::size_t{block} * kUnit; }
-  const std::byte* at(Handle block) const { return arena_.get() + std::size_t{block} * kUnit; }
+  std::byte* at(Handle block) { return arena_[block].bytes; }
+  const std::byte* at(Handle block) const { return arena_[block].bytes; }
   // What allocate(size) really gives.
   static std::size_t capacity(std::size_t size) { return kUnit << order_of(size); }
 
@@ -41,6 +41,9 @@ class BytePool {
   static constexpr unsigned kMaxOrders = 31;
   static constexpr unsigned kRecentOrders = 4;  // up to 2 KiB
   static constexpr std::size_t kRecent = 32;    // blocks of each
+  struct Unit {
+    alignas(64) std::byte bytes[kUnit];
+  };
   static unsigned order_of(std::size_t size);
   struct Links {
     Handle next, previous;
@@ -57,7 +60,7 @@ class BytePool {
   Links& links(Handle block) { return *reinterpret_cast<Links*>(at(block)); }
 
   unsigned orders_;  // the arena is one block of this order
-  std::unique_ptr<std::byte[]> arena_;
+  std::unique_ptr<Unit[]> arena_;
   std::vector<std::uint8_t> free_order_;   // by unit: 1 + the order of the free block that starts there, or 0
   std::array<Handle, kMaxOrders> free_{};  // heads of the lists of free blocks
   std::array<Recent, kRecentOrders> recent_;  // freed last; to free_ they are still out

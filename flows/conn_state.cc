@@ -1,7 +1,5 @@
 #include "flows/conn_state.h"
 
-#include <bit>
-
 namespace tapline {
 namespace {
 
@@ -35,7 +33,7 @@ void add_counted(Connection& connection, std::uint8_t endpoint, char letter, Cou
 void add_flag_letters(Connection& connection, const TcpSegment& segment) {
   Endpoint& own = connection.sides[segment.sender];
   const unsigned control = segment.flags & (kSyn | kFin | kRst);
-  if (std::popcount(control) > 1) {
+  if ((control & (control - 1)) != 0) {
     const bool fin_rst = segment.has(kFin) && segment.has(kRst);
     return add_once(connection, segment.sender, fin_rst ? 'i' : 'q');
   }

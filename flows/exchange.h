@@ -53,7 +53,7 @@ struct Transaction {
   // Nothing of the response has come, and some may.
   bool waits() const { return !response.seen && !response.done; }
 };
-static_assert(sizeof(Transaction) <= BytePool::kUnit);
+static_assert(sizeof(MessageRecord) == 64 && sizeof(Transaction) <= BytePool::kUnit);
 
 // Lives on the stack while one segment is handled.
 //

@@ -55,10 +55,19 @@ struct FlowProcessor::State {
     if (connection == nullptr) return;
     if (const HttpConversation* conversation = conversation_of(*connection)) conversation->prefetch();
   }
+  void prefetch_message(const Entry& entry) {
+    if (entry.segment.payload_bytes == 0) return;
+    const Connection* const connection = table.guess(entry.hash);
+    if (connection == nullptr) return;
+    if (const HttpConversation* conversation = conversation_of(*connection)) {
+      conversation->prefetch_message(context.pool, connection->is_client(entry.segment.sender));
+    }
+  }
   // For the end of a connection, which asks all of it: first the connection, then its conversation.
   void prefetch_whole(std::uint32_t index, bool conversation) {
     const Connection& connection = table.at(index);
     if (!conversation) return prefetch_lines(&connection, sizeof connection);
+    table.prefetch_slot(table.hash(connection.key));
     if (const HttpConversation* found = conversation_of(connection)) prefetch_lines(found, sizeof *found);
   }
   void handle(const Packet& packet, const Entry& entry);
@@ -385,6 +394,9 @@ void FlowProcessor::process(std::span<const Packet> packets) {
     }
     for (std::size_t i = 0; i < n; ++i) {
       if (state.batch[i].mine) state.prefetch_conversation(state.batch[i].hash);
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      if (state.batch[i].mine) state.prefetch_message(state.batch[i]);
     }
     for (std::size_t i = 0; i < n; ++i) state.handle(packets[i], state.batch[i]);
     state.reader.end_batch();

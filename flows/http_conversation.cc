@@ -19,6 +19,13 @@ constexpr std::int32_t kFarthest = 1 << 26;
 
 }  // namespace
 
+void HttpConversation::prefetch_message(const BytePool& pool, bool from_client) const {
+  const BytePool::Handle handle = from_client ? requesting_ : responding_;
+  if (handle == BytePool::kNull) return;
+  const auto& transaction = *reinterpret_cast<const Transaction*>(pool.at(handle));
+  __builtin_prefetch(from_client ? &transaction.request : &transaction.response, 1);
+}
+
 void HttpConversation::begin(const Connection& connection) {
   for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
     const Endpoint& side = connection.sides[endpoint];

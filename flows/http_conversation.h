@@ -33,6 +33,9 @@ class alignas(64) HttpConversation {
     }
   }
 
+  // And of the message that the segment goes on with, once that has come.
+  void prefetch_message(const BytePool& pool, bool from_client) const;
+
   // REQUIRES: the connection's roles are known.
   void begin(const Connection& connection);
 
