@@ -235,6 +235,7 @@ BENCHMARK(decode_http)->Arg(2000)->Apply(in_milliseconds);
 BENCHMARK(pipeline_http)->Arg(2000)->Apply(in_milliseconds);
 BENCHMARK(walk_http)->Arg(100'000)->Apply(in_milliseconds);
 BENCHMARK(pipeline_http)->Arg(100'000)->Apply(in_milliseconds);
+BENCHMARK(pipeline_http)->RangeMultiplier(10)->Range(10, 10'000)->Apply(in_milliseconds);
 BENCHMARK(pipeline_acks)->RangeMultiplier(10)->Range(10, 1'000'000)->Apply(in_milliseconds);
 BENCHMARK(pipeline_bodies)->RangeMultiplier(10)->Range(10, 100'000)->Apply(in_milliseconds);
 
