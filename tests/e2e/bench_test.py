@@ -227,7 +227,6 @@ class Live(BenchTest):
 
     def test_nothing_is_left_behind(self):
         """Neither by ^C nor by a signal that nobody can take."""
-        names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
         folder = self.lab.path("tmp")
         os.mkdir(folder)
         for number, code, message in ((signal.SIGINT, 1, "interrupted"), (signal.SIGKILL, -signal.SIGKILL, "")):
@@ -250,8 +249,6 @@ class Live(BenchTest):
                 def unused():
                     return not used & {network_namespace(other) for other in os.listdir("/proc") if other.isdigit()}
                 await_condition(unused, "its processes to be gone")
-                self.assertEqual(subprocess.run(["ip", "netns", "list"], capture_output=True, text=True,
-                                                check=True).stdout, names)
                 if number == signal.SIGINT:
                     self.assertEqual(os.listdir(folder), [])
 
