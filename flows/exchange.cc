@@ -28,7 +28,7 @@ MessageRecord* Exchange::message() const {
 }
 
 void Exchange::data(std::string_view bytes, const Origin& origin, bool segment_start) {
-  half().left_out = false;
+  if (half().left_out) end_left_out(origin);
   if (response_ && origin.has_ack &&
       (!conversation_.served_known_ || seq_distance(origin.ack, conversation_.served_) > 0)) {
     conversation_.served_ = origin.ack;
@@ -40,6 +40,18 @@ void Exchange::data(std::string_view bytes, const Origin& origin, bool segment_s
   if (stream().take_body(bytes.size())) return on_bytes(bytes.size(), bytes.size(), origin.time_ns);
   StreamContext streams = stream_context();
   stream().data(streams, *this, bytes, origin, segment_start);
+}
+
+// The bytes from `origin` on follow some that were left out, and mostly were sent after them: then only the
+// time of these matters, as that of the others is by another clock, which may be ahead of frames that waited
+// in the host's queues. But where what was lost is sent again and left out, it is later than what stands
+// behind it.
+void Exchange::end_left_out(const Origin& origin) {
+  constexpr std::int64_t kClocksApart = 10'000'000;  // ns
+  half().left_out = false;
+  MessageRecord* const record = message();
+  if (record == nullptr || half().elided_until - origin.time_ns < kClocksApart) return;
+  record->last_time = std::max(record->last_time, half().elided_until);
 }
 
 // Where the requests are not captured, one of them may be a HEAD, whose answer announces a body and has none
@@ -73,8 +85,11 @@ void Exchange::gap(std::uint64_t length, const Origin&) {
 void Exchange::elided(std::uint64_t length, std::int64_t last_time) {
   half().left_out = true;
   half().elided_until = last_time;
+  // What waits behind them was sent before: they are the latest of their message so far. Else what follows
+  // is, and these may have a time that frames have not come to yet.
+  const std::int64_t time = reassembler().waiting() ? last_time : 0;
   StreamContext streams = stream_context();
-  stream().elided(streams, *this, length);
+  stream().elided(streams, *this, length, time);
 }
 
 // Until a byte of a body has come there may be a head in its place: see answers_unseen_head() and

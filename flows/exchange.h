@@ -113,6 +113,7 @@ class Exchange final : public StreamConsumer, public MessageHandler {
  private:
   HttpConversation::Half& half() const { return conversation_.halves_[endpoint_]; }
   HttpStream& stream() const { return half().stream; }
+  void end_left_out(const Origin& origin);
   Reassembler& reassembler() const { return half().reassembler; }
   StreamContext stream_context() const {
     return {context_.pool, context_.counters, context_.options.max_head};

@@ -385,10 +385,11 @@ std::uint64_t HttpStream::body_ahead() const {
   }
 }
 
-void HttpStream::elided(StreamContext& context, MessageHandler& handler, std::uint64_t length) {
+void HttpStream::elided(StreamContext& context, MessageHandler& handler, std::uint64_t length,
+                        std::int64_t time) {
   const std::uint64_t inside = std::min(length, body_ahead());
   if (state_ == State::kOpaque) return;
-  if (inside > 0) handler.on_bytes(inside, inside, 0);
+  if (inside > 0) handler.on_bytes(inside, inside, time);
   if (state_ == State::kBody || state_ == State::kChunkData) {
     const bool last = state_ == State::kBody;
     remaining_ -= inside;

@@ -97,7 +97,8 @@ class HttpStream {
   std::uint64_t body_ahead() const;
   // The next `length` bytes came, and are not to be had. REQUIRES: they are not more than body_ahead(), else
   // framing is lost.
-  void elided(StreamContext& context, MessageHandler& handler, std::uint64_t length);
+  // `time` is of the latest of them, or 0.
+  void elided(StreamContext& context, MessageHandler& handler, std::uint64_t length, std::int64_t time);
   // The stream is over, by FIN. Nothing may follow.
   void end(StreamContext& context, MessageHandler& handler);
   // Nothing more will be known of the stream: what was read of a message is handed over. `closed`: because

@@ -385,6 +385,34 @@ TEST_F(BodyElisionTest, FramesThatTheRingLostBeforeARun) {
   EXPECT_EQ(capture.sink.transactions.at(1).text(), run(talk).sink.transactions.at(1).text());
 }
 
+// The range is armed while what came behind a lost segment is in the ring still, and that segment stays when
+// it is sent again: it is the last of the body to come, and what stood behind it no later than it was.
+TEST_F(BodyElisionTest, LostSegmentIsSentAgainAndStays) {
+  Conversation talk({.acks = false});
+  talk.handshake().client(kGet);
+  exchange(talk, Side::kServer, response(1460 * 30));
+  std::vector<Frame> frames = talk.frames();
+  const auto lost = frames.end() - 10;
+  Frame again = *lost;
+  frames.erase(lost);
+  talk.frames().clear();
+  talk.wait(kSecond);
+  again.time_ns = talk.now();
+  talk.client(kGet).server(response(3)).close(Side::kClient);
+
+  ElidingCapture capture(eliding_options(4096));
+  for (const Frame& frame : frames) capture.arrive(frame);
+  capture.handle(6);
+  EXPECT_TRUE(capture.arrive(again));
+  capture.handle_all();
+  capture.capture(talk.frames());
+  capture.finish();
+
+  frames.push_back(again);
+  frames.insert(frames.end(), talk.frames().begin(), talk.frames().end());
+  EXPECT_EQ(texts(capture.sink), texts(run(frames, eliding_options(4096)).sink));
+}
+
 // A connection all of whose bytes stay in the kernel is alive.
 TEST_F(BodyElisionTest, RunsKeepAConnectionFromExpiry) {
   FlowOptions options = eliding_options(4096);
