@@ -58,7 +58,7 @@ class Elision(LabTest):
     def capture(self, scene, workers=1):
         """Runs scene() in front of both captures. Returns the records of the eliding one."""
         options = ["-i", "veth0", "-j", str(workers), "--headers", "all", "--records", "http,connection,stats",
-                   "--ring-size", "256MiB", "--close-linger", "100ms"]
+                   "--ring-size", "512MiB", "--close-linger", "100ms"]
         both = [Capture(self.server.command(), *options, "--elide-bodies", how) for how in ("on", "off")]
         try:
             scene()
