@@ -20,8 +20,13 @@ namespace {
 
 void prefetch_lines(const void* object, std::size_t size) {
   const char* const lines = static_cast<const char*>(object);
-  for (std::size_t offset = 0; offset < size; offset += 64) __builtin_prefetch(lines + offset, 1);
+  for (std::size_t offset = 0; offset < size; offset += 64) __builtin_prefetch(lines + offset);
 }
+
+// Frames that another processor wrote come from its cache: what will be read of them is asked for before.
+constexpr std::size_t kFramesAhead = 8;
+constexpr std::size_t kHeadersAhead = 128;  // bytes: headers up to TCP's
+constexpr std::size_t kHeadAhead = 512;     // bytes: most heads are no longer
 
 constexpr std::size_t kBatch = 64;  // frames decoded ahead, so that their table lines are on the way
 
@@ -59,9 +64,11 @@ struct FlowProcessor::State {
     if (entry.segment.payload_bytes == 0) return;
     const Connection* const connection = table.guess(entry.hash);
     if (connection == nullptr) return;
-    if (const HttpConversation* conversation = conversation_of(*connection)) {
-      conversation->prefetch_message(context.pool, connection->is_client(entry.segment.sender));
-    }
+    const HttpConversation* const conversation = conversation_of(*connection);
+    const bool from_client = connection->is_client(entry.segment.sender);
+    if (conversation != nullptr && conversation->prefetch_message(context.pool, from_client)) return;
+    const std::span<const std::uint8_t> head = entry.segment.payload;
+    prefetch_lines(head.data(), std::min(head.size(), kHeadAhead));
   }
   // For the end of a connection, which asks all of it: first the connection, then its conversation.
   void prefetch_whole(std::uint32_t index, bool conversation) {
@@ -388,7 +395,10 @@ void FlowProcessor::process(std::span<const Packet> packets) {
   State& state = *state_;
   while (!packets.empty()) {
     const std::size_t n = std::min(packets.size(), kBatch);
-    for (std::size_t i = 0; i < n; ++i) state.read(packets[i], state.batch[i]);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (i + kFramesAhead < n) prefetch_lines(packets[i + kFramesAhead].data, kHeadersAhead);
+      state.read(packets[i], state.batch[i]);
+    }
     for (std::size_t i = 0; i < n; ++i) {
       if (state.batch[i].mine) state.table.prefetch_connection(state.batch[i].hash);
     }

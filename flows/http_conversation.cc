@@ -19,11 +19,12 @@ constexpr std::int32_t kFarthest = 1 << 26;
 
 }  // namespace
 
-void HttpConversation::prefetch_message(const BytePool& pool, bool from_client) const {
+bool HttpConversation::prefetch_message(const BytePool& pool, bool from_client) const {
   const BytePool::Handle handle = from_client ? requesting_ : responding_;
-  if (handle == BytePool::kNull) return;
+  if (handle == BytePool::kNull) return false;
   const auto& transaction = *reinterpret_cast<const Transaction*>(pool.at(handle));
   __builtin_prefetch(from_client ? &transaction.request : &transaction.response, 1);
+  return true;
 }
 
 void HttpConversation::begin(const Connection& connection) {

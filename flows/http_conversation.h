@@ -33,8 +33,8 @@ class alignas(64) HttpConversation {
     }
   }
 
-  // And of the message that the segment goes on with, once that has come.
-  void prefetch_message(const BytePool& pool, bool from_client) const;
+  // And of the message that the segment goes on with, once that has come. False: a head is to come.
+  bool prefetch_message(const BytePool& pool, bool from_client) const;
 
   // REQUIRES: the connection's roles are known.
   void begin(const Connection& connection);
