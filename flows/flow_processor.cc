@@ -399,7 +399,10 @@ void FlowProcessor::process(std::span<const Packet> packets) {
   while (!packets.empty()) {
     const std::size_t n = std::min(packets.size(), kBatch);
     for (std::size_t i = 0; i < n; ++i) {
-      if (i + kFramesAhead < n) prefetch_lines(packets[i + kFramesAhead].data, kHeadersAhead);
+      if (i + kFramesAhead < n) {
+        const Packet& ahead = packets[i + kFramesAhead];
+        prefetch_lines(ahead.data, std::min<std::size_t>(ahead.captured, kHeadersAhead));
+      }
       state.read(packets[i], state.batch[i]);
     }
     for (std::size_t i = 0; i < n; ++i) {
