@@ -41,17 +41,15 @@ Undecoded read_tcp(const Cursor& at, const IpAddresses& ip, TcpSegment& segment)
   return Undecoded::kNone;
 }
 
-// The usual frame, TCP in IPv4 without options in Ethernet without tags, needs no walk. False: the walk will
-// tell.
+// The usual frame needs no walk. False: the walk will tell.
 bool find_plain_tcp(const Packet& packet, Cursor& at, IpAddresses& ip) {
-  constexpr std::size_t kIpAt = 14, kTcpAt = kIpAt + 20;
-  if (packet.link != LinkType::kEthernet || packet.vlan_valid || packet.captured < kTcpAt) return false;
-  const std::uint8_t* const header = packet.data + kIpAt;
-  const bool plain = load16(packet.data + 12) == 0x0800 && header[0] == 0x45 && header[9] == 6 &&
-                     (load16(header + 6) & 0x3fff) == 0;
+  const std::uint8_t* const header = packet.vlan_valid ? nullptr : plain_ipv4_tcp(packet);
+  if (header == nullptr) return false;
   const std::size_t total = load16(header + 2);
-  if (!plain || total < 20) return false;
-  at = {packet.data + kTcpAt, std::min<std::size_t>(packet.captured - kTcpAt, total - 20), total - 20};
+  if (total < 20) return false;
+  const std::uint8_t* const tcp = header + 20;
+  const auto captured = static_cast<std::size_t>(packet.data + packet.captured - tcp);
+  at = {tcp, std::min(captured, total - 20), total - 20};
   ip = {IpVersion::kV4, header + 12, header + 16};
   return true;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "flows/byte_order.h"
 #include "flows/counters.h"
 #include "flows/encapsulation.h"
 #include "flows/flow_key.h"
@@ -62,6 +63,19 @@ Undecoded decode(const Packet& packet, TcpSegment& segment, Fragment* fragment =
 // outlive the segment.
 Undecoded decode(const Packet& packet, const Datagram& datagram, TcpSegment& segment,
                  Fragment* fragment = nullptr);
+
+// The IP header of the usual frame: IPv4 without options around TCP, whole, in Ethernet without tags in the
+// frame. Null where it is another, or where so much was not captured.
+inline const std::uint8_t* plain_ipv4_tcp(const Packet& packet) {
+  constexpr std::size_t kIpAt = 14, kIpSize = 20;
+  constexpr std::uint8_t kVersion4WithoutOptions = 0x45, kTcp = 6;
+  if (packet.link != LinkType::kEthernet || packet.captured < kIpAt + kIpSize) return nullptr;
+  const std::uint8_t* const ip = packet.data + kIpAt;
+  const bool fragment = (load16(ip + 6) & 0x3fff) != 0;
+  const bool plain =
+      load16(ip - 2) == 0x0800 && ip[0] == kVersion4WithoutOptions && ip[9] == kTcp && !fragment;
+  return plain ? ip : nullptr;
+}
 
 // Notes what stands where on the way to the TCP header, for packet records: of the frame, and of the datagram
 // that it completes (null: none).

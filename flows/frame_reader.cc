@@ -17,13 +17,10 @@ std::uint32_t share_of(std::uint64_t spread, std::uint32_t workers) {
 // one of N workers have nothing to do with one. Nothing where more must be read to know it; what turns out to
 // be no TCP segment is counted by whose it would have been.
 std::optional<std::uint32_t> quick_owner(const Packet& packet, std::uint32_t workers) {
-  constexpr std::uint32_t kEthernet = 14, kIpv4 = 20;
-  constexpr std::uint8_t kNoOptions = 0x45, kTcp = 6;
-  if (packet.link != LinkType::kEthernet || packet.captured < kEthernet + kIpv4 + 4) return std::nullopt;
-  const std::uint8_t* const ip = packet.data + kEthernet;
-  const std::uint8_t* const tcp = ip + kIpv4;
-  const bool fragment = (load16(ip + 6) & 0x3fff) != 0;
-  if (load16(ip - 2) != 0x0800 || ip[0] != kNoOptions || ip[9] != kTcp || fragment) return std::nullopt;
+  const std::uint8_t* const ip = plain_ipv4_tcp(packet);
+  if (ip == nullptr) return std::nullopt;
+  const std::uint8_t* const tcp = ip + 20;
+  if (packet.data + packet.captured < tcp + 4) return std::nullopt;
   return share_of(FlowKey::spread_ipv4(ip + 12, ip + 16, load16(tcp), load16(tcp + 2)), workers);
 }
 
