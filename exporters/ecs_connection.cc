@@ -122,12 +122,7 @@ char* append_endpoint(char* p, const IpAddress& ip, std::uint16_t port, const Si
 void EcsEncoder::on_connection(const ConnectionEvent& event) {
   if (!options_.records.has(event.action)) return;
   texts_.prefetch(event.connection);
-  line_.begin(kBeginRoom);
-  char* p;
-  do {
-    p = write_record(line_.start(), event);
-  } while (line_.begins_anew());
-  line_.end(write_end(p));
+  write_line(kBeginRoom, [&](char* p) { return write_record(p, event); });
 }
 
 char* EcsEncoder::write_record(char* p, const ConnectionEvent& event) {

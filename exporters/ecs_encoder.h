@@ -64,6 +64,17 @@ class EcsEncoder final : public RecordEncoder {
     return write_wire(p, rule, field.value, field.folded);
   }
   char* write_pieces(char* p, RedactionRule rule, std::string_view text, bool folded);
+  // A line that `write(start)` writes all but the end of; twice, where JsonLine says so. `room`: at its
+  // start.
+  template <typename Write>
+  void write_line(std::size_t room, Write write) {
+    line_.begin(room);
+    char* p;
+    do {
+      p = write(line_.start());
+    } while (line_.begins_anew());
+    line_.end(write_end(p));
+  }
   char* write_end(char* p);  // of the record
 
   // ecs_http.cc: `tapline.http`.
@@ -89,7 +100,6 @@ class EcsEncoder final : public RecordEncoder {
   char* write_connection_event(char* p, const ConnectionEvent& event);
   char* write_record(char* p, const ConnectionEvent& event);
   char* write_tcp(char* p, const ConnectionEvent& event);
-  char* write_tls(char* p, const ConnectionEvent& event);
 
   // ecs_packet.cc: `tapline.packet`.
   char* write_record(char* p, const PacketEvent& event);

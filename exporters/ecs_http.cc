@@ -75,12 +75,7 @@ void EcsEncoder::write_transaction(const TransactionEvent& event, Extent extent)
   }
   if (event.response != nullptr) response_.read(*event.response);
 
-  line_.begin(kBeginRoom);
-  char* p;
-  do {
-    p = write_transaction(line_.start(), event, extent, url);
-  } while (line_.begins_anew());
-  line_.end(write_end(p));
+  write_line(kBeginRoom, [&](char* p) { return write_transaction(p, event, extent, url); });
 }
 
 char* EcsEncoder::write_transaction(char* p, const TransactionEvent& event, Extent extent,

@@ -215,12 +215,7 @@ char* append_segment(char* p, const PacketEvent& event, std::span<const TcpOptio
 // server are known.
 void EcsEncoder::on_packet(const PacketEvent& event) {
   if (!options_.records.has(RecordKind::kPacket)) return;
-  line_.begin(kBeginRoom);
-  char* p;
-  do {
-    p = write_record(line_.start(), event);
-  } while (line_.begins_anew());
-  line_.end(write_end(p));
+  write_line(kBeginRoom, [&](char* p) { return write_record(p, event); });
 }
 
 char* EcsEncoder::write_record(char* p, const PacketEvent& event) {
