@@ -17,6 +17,14 @@ constexpr std::int64_t kPatienceTime = 100'000'000;  // ns
 // Sequence numbers further away than this are no TCP that works.
 constexpr std::int32_t kFarthest = 1 << 26;
 
+Origin origin_of(const TcpSegment& segment) {
+  return {segment.time_ns, segment.ordinal, segment.payload_seq(), segment.ack, segment.has(kAck)};
+}
+
+std::string_view text_of(const TcpSegment& segment) {
+  return {reinterpret_cast<const char*>(segment.payload.data()), segment.payload.size()};
+}
+
 }  // namespace
 
 bool HttpConversation::prefetch_message(const BytePool& pool, bool from_client) const {
@@ -85,8 +93,7 @@ bool HttpConversation::is_smooth(const Connection& connection, const TcpSegment&
 void HttpConversation::smooth_segment(FlowContext& context, Connection& connection,
                                       const TcpSegment& segment) {
   const std::uint8_t sender = segment.sender;
-  const Origin origin = {segment.time_ns, segment.ordinal, segment.payload_seq(), segment.ack,
-                         segment.has(kAck)};
+  const Origin origin = origin_of(segment);
   Exchange exchange(context, connection, *this, sender);
   if (segment.payload_bytes > 0 && !exchange.ready(origin)) {
     return any_segment(context, connection, segment);
@@ -96,12 +103,9 @@ void HttpConversation::smooth_segment(FlowContext& context, Connection& connecti
     Endpoint& side = connection.sides[sender];
     note_early(halves_[sender], side);
     halves_[sender].reassembler.come_to(segment.payload_seq() + segment.payload_bytes);
-    exchange.data({reinterpret_cast<const char*>(segment.payload.data()), segment.payload.size()}, origin,
-                  true);
+    exchange.data(text_of(segment), origin, true);
     side.bytes += segment.payload_bytes;
-    const std::uint32_t end = segment.seq + segment.sequence_length();
-    if (!side.seq_known || seq_distance(end, side.next_seq) > 0) side.next_seq = end;
-    side.seq_known = true;
+    track_sequence(side, segment);
   }
   for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
     if (connection.sides[endpoint].fin) check_end(context, connection, endpoint);
@@ -292,9 +296,9 @@ void HttpConversation::payload(FlowContext& context, Connection& connection, con
   if (!half.begun) half.first_seq = half.reassembler.next();
   half.begun = true;
   Piece piece;
-  piece.origin = {segment.time_ns, segment.ordinal, segment.payload_seq(), segment.ack, segment.has(kAck)};
+  piece.origin = origin_of(segment);
   piece.length = segment.payload_bytes;
-  piece.bytes = {reinterpret_cast<const char*>(segment.payload.data()), segment.payload.size()};
+  piece.bytes = text_of(segment);
   if (half.stream.opaque() && !half.sequence.started()) half.sequence.start(half.reassembler.next());
   side.bytes += take_early(context.pool, side, segment.sender, piece);
   if (half.stream.opaque()) {
@@ -308,9 +312,7 @@ void HttpConversation::payload(FlowContext& context, Connection& connection, con
       half.reassembler.acknowledged(context.pool, peer.acked, account, exchange);
     }
   }
-  const std::uint32_t end = segment.seq + segment.sequence_length();
-  if (!side.seq_known || seq_distance(end, side.next_seq) > 0) side.next_seq = end;
-  side.seq_known = true;
+  track_sequence(side, segment);
 }
 
 // The FIN counts once everything before it has come out.

@@ -167,13 +167,6 @@ void track_ack(Connection& connection, const TcpSegment& segment) {
   }
 }
 
-void track_sequence(Endpoint& own, const TcpSegment& segment) {
-  const std::uint32_t end = segment.seq + segment.sequence_length();
-  if (segment.has(kRst) && own.seq_known) return;  // its number may be anything
-  if (!own.seq_known || seq_distance(end, own.next_seq) > 0) own.next_seq = end;
-  own.seq_known = true;
-}
-
 void set_client(Connection& connection, std::uint8_t endpoint) {
   connection.client = endpoint;
   note_roles(connection);
@@ -242,6 +235,13 @@ void track(Connection& connection, const TcpSegment& segment) {
   if (segment.window == 0 && is_plain(segment)) ++connection.details[segment.sender].zero_windows;
   own.window = segment.window;
   if (segment.payload_bytes == 0) track_sequence(own, segment);
+}
+
+void track_sequence(Endpoint& own, const TcpSegment& segment) {
+  const std::uint32_t end = segment.seq + segment.sequence_length();
+  if (segment.has(kRst) && own.seq_known) return;  // its number may be anything
+  if (!own.seq_known || seq_distance(end, own.next_seq) > 0) own.next_seq = end;
+  own.seq_known = true;
 }
 
 void count_payload(Endpoint& sender, const TcpSegment& segment) {

@@ -25,6 +25,9 @@ inline bool is_plain(const TcpSegment& segment) { return (segment.flags & (kSyn 
 // Accounts for the segment, but for its payload. REQUIRES: the segment is the connection's.
 void track(Connection& connection, const TcpSegment& segment);
 
+// Moves the sender's next_seq on: for each segment once, by track() where it has no payload.
+void track_sequence(Endpoint& sender, const TcpSegment& segment);
+
 // Accounts for payload by its sequence numbers alone, for what is not reassembled.
 void count_payload(Endpoint& sender, const TcpSegment& segment);
 
