@@ -17,7 +17,7 @@ class JsonWriter {
   // `out` must outlive the writer.
   explicit JsonWriter(LineOutput& out) : out_(out) {}
 
-  // How text() takes bytes: as UTF-8 (the default), or each as the code point of its value.
+  // How string() takes bytes: as UTF-8 (the default), or each as the code point of its value.
   void set_latin1(bool on) { latin1_ = on; }
   bool latin1() const { return latin1_; }
 
@@ -45,18 +45,13 @@ class JsonWriter {
   void boolean(bool value);
   // A string of our own, which needs no escapes.
   void plain_string(std::string_view text);
-  // A string of any bytes: see text().
+  // A string of any bytes. Escapes what must be: '"', '\\', U+0000 to U+001F, U+007F to U+009F.
+  // REQUIRES, unless latin1(): `bytes` is valid UTF-8.
   void string(std::string_view bytes) {
-    begin_string();
+    open('"');
     text(bytes);
-    end_string();
+    close('"');
   }
-
-  // A string in pieces. text() escapes what must be: '"', '\\', U+0000 to U+001F, U+007F to U+009F.
-  // REQUIRES for text(), unless latin1(): `bytes` is valid UTF-8.
-  void begin_string() { open('"'); }
-  void text(std::string_view bytes);
-  void end_string() { close('"'); }
 
   // A string that `write(char*)` puts there: it gets room for `room` bytes, writes what needs no escapes, and
   // returns the end.
@@ -91,6 +86,7 @@ class JsonWriter {
     *p = ',';
     return p + comma_;
   }
+  void text(std::string_view bytes);
   void open(char bracket) {
     char* p = separate(2);
     *p++ = bracket;

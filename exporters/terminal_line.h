@@ -46,7 +46,6 @@ class TerminalLine {
 
   // From here on put_wire() leaves out what does not fit in front of `column`, and all that comes after it.
   void set_limit(std::size_t column) { limit_ = column; }
-  void clear_limit() { limit_ = kNoLimit; }
 
   // Ends the line, and begins the next.
   void end();
