@@ -12,6 +12,7 @@
 #include "bench/memory_blocks.h"
 #include "bench/micro.h"
 #include "bench/tcp_frame.h"
+#include "engine/huge_pages.h"
 #include "flows/decode.h"
 #include "flows/flow_processor.h"
 
@@ -129,6 +130,7 @@ double process(MemoryBlocks& blocks, FlowProcessor& processor, std::int64_t late
 FlowOptions flow_options() {
   FlowOptions options;
   options.ports.insert(kServerPort);
+  options.memory = &huge_page_memory();
   return options;
 }
 

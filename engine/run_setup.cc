@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "engine/huge_pages.h"
+
 namespace tapline {
 
 FlowOptions flow_options_of(const Options& options) {
@@ -26,6 +28,7 @@ FlowOptions flow_options_of(const Options& options) {
                             options.records.has(RecordKind::kHalfClosed);
   flow_options.tell_requests = options.records.has(RecordKind::kRequest);
   flow_options.tell_packets = options.records.has(RecordKind::kPacket);
+  flow_options.memory = &huge_page_memory();
   return flow_options;
 }
 

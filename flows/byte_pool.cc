@@ -5,10 +5,10 @@
 
 namespace tapline {
 
-BytePool::BytePool(std::size_t bytes)
+BytePool::BytePool(std::size_t bytes, std::pmr::memory_resource& memory)
     : orders_(static_cast<unsigned>(std::countr_zero(
           std::bit_floor(std::clamp<std::size_t>(bytes, 64u << 10, kUnit << (kMaxOrders - 1))) / kUnit))),
-      arena_(std::make_unique_for_overwrite<Unit[]>(std::size_t{1} << orders_)),
+      arena_(std::size_t{1} << orders_, memory),
       free_order_(std::size_t{1} << orders_) {
   free_.fill(kNull);
   push(orders_, 0);

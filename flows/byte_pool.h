@@ -4,8 +4,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <memory_resource>
 #include <vector>
+
+#include "flows/reserved_array.h"
 
 namespace tapline {
 
@@ -22,7 +24,7 @@ class BytePool {
   static constexpr std::size_t kUnit = 256;
 
   // `bytes` is rounded down to a power of two, and up to 64 KiB at least. At most 256 GiB.
-  explicit BytePool(std::size_t bytes);
+  explicit BytePool(std::size_t bytes, std::pmr::memory_resource& memory = *std::pmr::new_delete_resource());
 
   // kNull when no block of `size` bytes is free, or size is 0. The content is undefined.
   Handle allocate(std::size_t size);
@@ -60,7 +62,7 @@ class BytePool {
   Links& links(Handle block) { return *reinterpret_cast<Links*>(at(block)); }
 
   unsigned orders_;  // the arena is one block of this order
-  std::unique_ptr<Unit[]> arena_;
+  ReservedArray<Unit> arena_;
   std::vector<std::uint8_t> free_order_;   // by unit: 1 + the order of the free block that starts there, or 0
   std::array<Handle, kMaxOrders> free_{};  // heads of the lists of free blocks
   std::array<Recent, kRecentOrders> recent_;  // freed last; to free_ they are still out

@@ -18,7 +18,7 @@ namespace tapline {
 struct FlowContext {
   FlowContext(const FlowOptions& given, EventSink& out, BodyElision* source)
       : options(given),
-        pool(given.reassembly_memory),
+        pool(given.reassembly_memory, *given.memory),
         encapsulations(std::max(given.max_flows, 1u)),
         sink(out),
         elision(source) {}

@@ -35,11 +35,11 @@ constexpr std::size_t kBatch = 64;  // frames decoded ahead, so that their table
 struct FlowProcessor::State {
   State(const FlowOptions& options, EventSink& sink, BodyElision* elision)
       : context(options, sink, elision),
-        table(std::max(options.max_flows, 1u), options.hash_seed),
-        conversations(std::max(options.max_flows, 1u)),
+        table(std::max(options.max_flows, 1u), options.hash_seed, *options.memory),
+        conversations(std::max(options.max_flows, 1u), *options.memory),
         reader(context),
-        wheel(std::max(options.max_flows, 1u)),
-        lists(std::max(options.max_flows, 1u)),
+        wheel(std::max(options.max_flows, 1u), *options.memory),
+        lists(std::max(options.max_flows, 1u), *options.memory),
         eliding_lists(elision != nullptr ? std::max(options.max_flows, 1u) : 0) {
     // The kernel's conntrack waits as long for the last ACK.
     constexpr std::int64_t kLastAckTimeout = 30 * kSecond;

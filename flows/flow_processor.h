@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <span>
 
 #include "flows/body_elision.h"
@@ -44,6 +45,8 @@ struct FlowOptions {
   std::int64_t established_timeout = 3600 * kSecond;
   std::int64_t half_closed_timeout = 600 * kSecond;
   std::int64_t close_linger = 1 * kSecond;  // after both FINs, or an RST
+  // Where the large tables stand. Must outlive the processor.
+  std::pmr::memory_resource* memory = std::pmr::new_delete_resource();
 };
 
 // Not thread-safe: each worker has its own.

@@ -5,13 +5,13 @@
 
 namespace tapline {
 
-FlowTable::FlowTable(std::uint32_t capacity, std::uint64_t seed)
+FlowTable::FlowTable(std::uint32_t capacity, std::uint64_t seed, std::pmr::memory_resource& memory)
     : capacity_(std::clamp(capacity, 1u, 1u << 30)),
       mask_(std::bit_ceil(2 * capacity_) - 1),
       seed_(seed),
-      slots_(std::make_unique_for_overwrite<Slot[]>(std::size_t{mask_} + 1)),
-      pool_(capacity_) {
-  std::fill_n(slots_.get(), std::size_t{mask_} + 1, Slot{0, kEmpty});
+      slots_(std::size_t{mask_} + 1, memory),
+      pool_(capacity_, memory) {
+  std::fill_n(slots_.data(), std::size_t{mask_} + 1, Slot{0, kEmpty});
 }
 
 void FlowTable::prefetch_connection(std::uint64_t hash) {

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <memory_resource>
 
 #include "flows/connection.h"
+#include "flows/reserved_array.h"
 #include "flows/slot_pool.h"
 
 namespace tapline {
@@ -15,7 +16,8 @@ namespace tapline {
 class FlowTable {
  public:
   // Pairs are reserved for `capacity` connections; `seed` makes the places unpredictable.
-  FlowTable(std::uint32_t capacity, std::uint64_t seed);
+  FlowTable(std::uint32_t capacity, std::uint64_t seed,
+            std::pmr::memory_resource& memory = *std::pmr::new_delete_resource());
 
   std::uint64_t hash(const FlowKey& key) const { return key.hash(seed_); }
   void prefetch_slot(std::uint64_t hash) const { __builtin_prefetch(&slots_[home(hash)]); }
@@ -56,7 +58,7 @@ class FlowTable {
 
   std::uint32_t capacity_, mask_, size_ = 0;
   std::uint64_t seed_;
-  std::unique_ptr<Slot[]> slots_;
+  ReservedArray<Slot> slots_;
   SlotPool<Connection> pool_;
 };
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <memory_resource>
+
+#include "flows/reserved_array.h"
 
 namespace tapline {
 
@@ -15,7 +17,9 @@ class IndexLists {
   };
 
   // Memory is touched only where it is used.
-  explicit IndexLists(std::uint32_t capacity) : links_(std::make_unique_for_overwrite<Links[]>(capacity)) {}
+  explicit IndexLists(std::uint32_t capacity,
+                      std::pmr::memory_resource& memory = *std::pmr::new_delete_resource())
+      : links_(capacity, memory) {}
 
   void append(List& list, std::uint32_t index) {
     links_[index] = {kNone, list.tail};
@@ -35,7 +39,7 @@ class IndexLists {
   struct Links {
     std::uint32_t next, previous;
   };
-  std::unique_ptr<Links[]> links_;
+  ReservedArray<Links> links_;
 };
 
 }  // namespace tapline

@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
+#include <memory_resource>
 #include <new>
 #include <type_traits>
+
+#include "flows/reserved_array.h"
 
 namespace tapline {
 
@@ -19,8 +21,9 @@ class SlotPool {
  public:
   static constexpr std::uint32_t kNone = 0xffffffffu;
 
-  explicit SlotPool(std::uint32_t capacity)
-      : slots_(std::make_unique_for_overwrite<Slot[]>(capacity)), capacity_(capacity) {}
+  explicit SlotPool(std::uint32_t capacity,
+                    std::pmr::memory_resource& memory = *std::pmr::new_delete_resource())
+      : slots_(capacity, memory), capacity_(capacity) {}
 
   bool full() const { return free_ == kNone && touched_ == capacity_; }
 
@@ -42,14 +45,14 @@ class SlotPool {
 
   T& operator[](std::uint32_t index) { return *std::launder(reinterpret_cast<T*>(slots_[index].bytes)); }
   std::uint32_t index_of(const T& object) const {
-    return static_cast<std::uint32_t>(reinterpret_cast<const Slot*>(&object) - slots_.get());
+    return static_cast<std::uint32_t>(reinterpret_cast<const Slot*>(&object) - slots_.data());
   }
 
  private:
   struct Slot {
     alignas(64) std::byte bytes[sizeof(T)];
   };
-  std::unique_ptr<Slot[]> slots_;
+  ReservedArray<Slot> slots_;
   std::uint32_t capacity_;
   std::uint32_t touched_ = 0;  // slots below were used at least once
   std::uint32_t free_ = kNone;

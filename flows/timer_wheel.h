@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <memory>
+#include <memory_resource>
 #include <vector>
+
+#include "flows/reserved_array.h"
 
 namespace tapline {
 
@@ -16,7 +18,9 @@ namespace tapline {
 class TimerWheel {
  public:
   // Memory is touched only where it is used.
-  explicit TimerWheel(std::uint32_t capacity) : links_(std::make_unique_for_overwrite<Links[]>(capacity)) {
+  explicit TimerWheel(std::uint32_t capacity,
+                      std::pmr::memory_resource& memory = *std::pmr::new_delete_resource())
+      : links_(capacity, memory) {
     heads_.fill(kNone);
   }
 
@@ -103,7 +107,7 @@ class TimerWheel {
     settling_.clear();
   }
 
-  std::unique_ptr<Links[]> links_;
+  ReservedArray<Links> links_;
   std::array<std::uint32_t, 2 * kSlots> heads_{}, tails_{};
   std::vector<std::uint32_t> taken_, settling_;
   std::int64_t now_ = 0;  // ticks
