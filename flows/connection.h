@@ -42,6 +42,9 @@ struct Endpoint {
   bool fin_acked : 1 = false;                            // by the other side
   bool kept_alive : 1 = false;                           // its latest segment was a keep-alive
   bool ack_letter : 1 = false, data_letter : 1 = false;  // the history has its a or A, d or D
+  // What HttpConversation knows of its payload, so that it need not be asked: all that came has been read, or
+  // only counted and none is missing; and how long some takes to be acknowledged is being measured.
+  bool settled : 1 = false, timed : 1 = false;
 };
 
 // What few packets of a side ask.
@@ -98,7 +101,7 @@ struct Connection {
   bool answered : 1 = false;
   bool opened_told : 1 = false, established_told : 1 = false, half_closed_told : 1 = false;
   bool ended : 1 = false;           // both FINs, or an RST: only the linger is left, and the last ACK
-  bool holds_bytes : 1 = false;     // HttpConversation::holds()
+  bool holds_bytes : 1 = false;     // HttpConversation: bytes wait for others, or for held_until()
   bool elides : 1 = false;          // HttpConversation::elides()
   bool first_deferred : 1 = false;  // first_completeness is still to be added
   EvictionClass listed : 2 = EvictionClass::kLast;
@@ -126,6 +129,7 @@ struct Connection {
 
   bool roles_known() const { return client != kUndecided; }
   bool fin_seen() const { return sides[0].fin || sides[1].fin; }
+  bool settled() const { return sides[0].settled && sides[1].settled; }
   bool is_client(std::uint8_t endpoint) const { return endpoint == client; }
   Side side_of(std::uint8_t endpoint) const { return endpoint == client ? Side::kClient : Side::kServer; }
   // Both FINs were sent, and one of them is not known to have arrived: it may be sent again, and data with

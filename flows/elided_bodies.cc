@@ -59,6 +59,7 @@ void HttpConversation::take_elided(FlowContext& context, Connection& connection,
     count_elided(context, connection, sender, run, ring);
   }
   settle(context, connection, before);
+  tell_connection(context.pool, connection);
 }
 
 void HttpConversation::count_elided(FlowContext& context, Connection& connection, std::uint8_t sender,
@@ -164,6 +165,7 @@ void HttpConversation::elide(FlowContext& context, Connection& connection, const
     context.elision->release(*place_);
     place_.reset();
   }
+  tell_connection(context.pool, connection);
 }
 
 // Disarms a direction whose run has come to its end, or whose body has.
@@ -194,6 +196,7 @@ void HttpConversation::stop_eliding(FlowContext& context, Connection& connection
   context.elision->release(*place_);
   place_.reset();
   settle(context, connection, before);
+  tell_connection(context.pool, connection);
 }
 
 }  // namespace tapline

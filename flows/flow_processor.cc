@@ -55,18 +55,21 @@ struct FlowProcessor::State {
   };
 
   void read(const Packet& packet, Entry& entry);
-  void prefetch_conversation(std::uint64_t hash) {
-    const Connection* const connection = table.guess(hash);
+  void prefetch_conversation(const Entry& entry) {
+    const Connection* const connection = table.guess(entry.hash);
     if (connection == nullptr) return;
-    if (const HttpConversation* conversation = conversation_of(*connection)) conversation->prefetch();
+    if (const HttpConversation* conversation = conversation_of(*connection)) {
+      conversation->prefetch(*connection, entry.segment);
+    }
   }
   void prefetch_message(const Entry& entry) {
     if (entry.segment.payload_bytes == 0) return;
     const Connection* const connection = table.guess(entry.hash);
     if (connection == nullptr) return;
     const HttpConversation* const conversation = conversation_of(*connection);
-    const bool from_client = connection->is_client(entry.segment.sender);
-    if (conversation != nullptr && conversation->prefetch_message(context.pool, from_client)) return;
+    const std::uint8_t sender = entry.segment.sender;
+    const bool from_client = connection->is_client(sender);
+    if (conversation != nullptr && conversation->prefetch_message(context.pool, sender, from_client)) return;
     const std::span<const std::uint8_t> head = entry.segment.payload;
     prefetch_lines(head.data(), std::min(head.size(), kHeadAhead));
   }
@@ -100,9 +103,7 @@ struct FlowProcessor::State {
     return expiry(connection) < time_ns;
   }
   void take_elided(Connection& connection, const TcpSegment* next) {
-    HttpConversation& conversation = *conversation_of(connection);
-    conversation.take_elided(context, connection, next);
-    connection.holds_bytes = conversation.holds(context.pool);
+    conversation_of(connection)->take_elided(context, connection, next);
   }
   void set_elides(Connection& connection, bool elides);
   // When something has to be done for it though no segment comes.
@@ -218,11 +219,11 @@ void FlowProcessor::State::update(Connection& connection, const Packet& packet, 
   }
   if (HttpConversation* conversation = conversation_of(connection); conversation != nullptr) {
     if (!segment.has(kRst)) conversation->segment(context, connection, segment);
-    if (context.elision != nullptr) {
+    // What carries no payload begins nothing that may be left out.
+    if (context.elision != nullptr && (connection.elides || segment.payload_bytes > 0)) {
       conversation->elide(context, connection, segment);
       set_elides(connection, conversation->elides());
     }
-    connection.holds_bytes = conversation->holds(context.pool);
   } else if (payload) {
     count_payload(connection.sides[segment.sender], segment);
   }
@@ -248,9 +249,7 @@ void FlowProcessor::State::set_elides(Connection& connection, bool elides) {
 }
 
 void FlowProcessor::State::release_held(Connection& connection, std::int64_t time_ns) {
-  HttpConversation& conversation = *conversation_of(connection);
-  conversation.pass_time(context, connection, time_ns);
-  connection.holds_bytes = conversation.holds(context.pool);
+  conversation_of(connection)->pass_time(context, connection, time_ns);
 }
 
 // Keeps the lists of what goes first when room is needed.
@@ -409,7 +408,7 @@ void FlowProcessor::process(std::span<const Packet> packets) {
       if (state.batch[i].mine) state.table.prefetch_connection(state.batch[i].hash);
     }
     for (std::size_t i = 0; i < n; ++i) {
-      if (state.batch[i].mine) state.prefetch_conversation(state.batch[i].hash);
+      if (state.batch[i].mine) state.prefetch_conversation(state.batch[i]);
     }
     for (std::size_t i = 0; i < n; ++i) {
       if (state.batch[i].mine) state.prefetch_message(state.batch[i]);

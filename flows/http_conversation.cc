@@ -27,17 +27,21 @@ std::string_view text_of(const TcpSegment& segment) {
 
 }  // namespace
 
-bool HttpConversation::prefetch_message(const BytePool& pool, bool from_client) const {
+bool HttpConversation::prefetch_message(const BytePool& pool, std::uint8_t sender, bool from_client) const {
   const BytePool::Handle handle = from_client ? requesting_ : responding_;
-  if (handle == BytePool::kNull) return false;
+  if (handle == BytePool::kNull) {
+    __builtin_prefetch(&halves_[sender].first_seq, 1);
+    return false;
+  }
   const auto& transaction = *reinterpret_cast<const Transaction*>(pool.at(handle));
   __builtin_prefetch(from_client ? &transaction.request : &transaction.response, 1);
   return true;
 }
 
-void HttpConversation::begin(const Connection& connection) {
+void HttpConversation::begin(Connection& connection) {
   for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
-    const Endpoint& side = connection.sides[endpoint];
+    Endpoint& side = connection.sides[endpoint];
+    side.settled = true;
     Half& half = halves_[endpoint];
     half.stream.start(!connection.is_client(endpoint), !side.syn);
     if (side.syn) half.reassembler.start(connection.details[endpoint].isn + 1);
@@ -48,9 +52,15 @@ void HttpConversation::begin(const Connection& connection) {
   }
 }
 
-void HttpConversation::segment(FlowContext& context, Connection& connection, const TcpSegment& segment) {
-  if (is_smooth(connection, segment)) return smooth_segment(context, connection, segment);
+void HttpConversation::other_segment(FlowContext& context, Connection& connection,
+                                     const TcpSegment& segment) {
+  if (segment.payload_bytes == 0 && connection.settled()) {  // behind a FIN
+    measure_acknowledged(connection, segment);
+    return end_streams(context, connection);
+  }
+  if (goes_on(connection, segment) && read_on(context, connection, segment)) return;
   any_segment(context, connection, segment);
+  tell_connection(context.pool, connection);
 }
 
 void HttpConversation::any_segment(FlowContext& context, Connection& connection, const TcpSegment& segment) {
@@ -64,8 +74,9 @@ void HttpConversation::any_segment(FlowContext& context, Connection& connection,
   if (segment.has(kAck)) {
     halves_[other].sequence.acknowledged(context.pool, segment.ack, rare_[other].account);
   }
-  measure(connection, segment);
+  measure_acknowledged(connection, segment);
   if (segment.payload_bytes > 0 && !connection.sides[segment.sender].kept_alive) {
+    measure_sent(connection, segment);
     payload(context, connection, segment);
   }
   if (halves_[0].reassembler.waiting() || halves_[1].reassembler.waiting()) {
@@ -79,57 +90,67 @@ std::array<HttpConversation::Troubles, 2> HttpConversation::troubles() const {
            {rare_[1].account.holes, rare_[1].account.refused}}};
 }
 
-// Nothing waits or is missing, and what comes is read or has no payload: as nearly all segments find it.
-bool HttpConversation::is_smooth(const Connection& connection, const TcpSegment& segment) const {
-  for (const Half& half : halves_) {
-    if (half.reassembler.waiting() || (half.stream.opaque() && !half.let_go)) return false;
-  }
-  if (segment.payload_bytes == 0) return true;
+// Nothing waits or is missing, and what comes is read next: as nearly all payload finds it.
+bool HttpConversation::goes_on(const Connection& connection, const TcpSegment& segment) const {
   const Half& half = halves_[segment.sender];
-  return half.begun && !half.stream.opaque() && segment.payload_seq() == half.reassembler.next() &&
+  return connection.settled() && segment.payload_bytes > 0 && half.reassembler.started() &&
+         !half.stream.opaque() && segment.payload_seq() == half.reassembler.next() &&
          segment.payload.size() == segment.payload_bytes && !connection.sides[segment.sender].kept_alive;
 }
 
-void HttpConversation::smooth_segment(FlowContext& context, Connection& connection,
-                                      const TcpSegment& segment) {
+// REQUIRES: goes_on(). False: what it acknowledges has not been read, and nothing was done.
+bool HttpConversation::read_on(FlowContext& context, Connection& connection, const TcpSegment& segment) {
   const std::uint8_t sender = segment.sender;
+  Half& half = halves_[sender];
+  Endpoint& side = connection.sides[sender];
   const Origin origin = origin_of(segment);
   Exchange exchange(context, connection, *this, sender);
-  if (segment.payload_bytes > 0 && !exchange.ready(origin)) {
-    return any_segment(context, connection, segment);
-  }
-  measure(connection, segment);
-  if (segment.payload_bytes > 0) {
-    Endpoint& side = connection.sides[sender];
-    note_early(halves_[sender], side);
-    halves_[sender].reassembler.come_to(segment.payload_seq() + segment.payload_bytes);
-    exchange.data(text_of(segment), origin, true);
-    side.bytes += segment.payload_bytes;
-    track_sequence(side, segment);
-  }
+  if (!exchange.ready(origin)) return false;
+  measure_acknowledged(connection, segment);
+  measure_sent(connection, segment);
+  if (!half.begun) half.first_seq = half.reassembler.next();
+  half.begun = true;
+  note_early(half, side);
+  half.reassembler.come_to(segment.payload_seq() + segment.payload_bytes);
+  exchange.data(text_of(segment), origin, true);
+  side.bytes += segment.payload_bytes;
+  track_sequence(side, segment);
+  // Where both directions are read no further, this one is not either.
+  if (half.stream.opaque() || connection.fin_seen()) end_streams(context, connection);
+  return true;
+}
+
+// Ends what has come to its FIN, and what is no HTTP. REQUIRES: nothing waits.
+void HttpConversation::end_streams(FlowContext& context, Connection& connection) {
   for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
-    if (connection.sides[endpoint].fin) check_end(context, connection, endpoint);
-    if (halves_[endpoint].stream.opaque() && !halves_[endpoint].let_go)
-      let_go(context.pool, connection, endpoint);
+    check_end(context, connection, endpoint);
+    if (!halves_[endpoint].let_go) let_go(context.pool, connection, endpoint);
+  }
+  tell_connection(context.pool, connection);
+}
+
+// REQUIRES: payload that is no keep-alive; before payload(), which moves the numbers on.
+void HttpConversation::measure_sent(Connection& connection, const TcpSegment& segment) {
+  Endpoint& own = connection.sides[segment.sender];
+  const Endpoint& peer = connection.sides[1 - segment.sender];
+  RoundTripMeter& round_trips = halves_[segment.sender].round_trips;
+  const std::uint32_t end = segment.payload_seq() + segment.payload_bytes;
+  if (own.seq_known && seq_distance(segment.payload_seq(), own.next_seq) < 0) {
+    round_trips.sent_again();
+  } else if (!peer.ack_known || seq_distance(end, peer.acked) > 0) {
+    round_trips.sent(end, segment.time_ns);
+    own.timed = true;
   }
 }
 
-// REQUIRES: before payload(), which moves the numbers on.
-void HttpConversation::measure(const Connection& connection, const TcpSegment& segment) {
-  const Endpoint& own = connection.sides[segment.sender];
-  const Endpoint& peer = connection.sides[1 - segment.sender];
-  if (Half& other = halves_[1 - segment.sender]; other.timing && segment.has(kAck)) {
-    other.round_trips.acknowledged(segment.ack, segment.time_ns);
-    other.timing = other.round_trips.waits();
+// Says what later segments need not ask.
+void HttpConversation::tell_connection(const BytePool& pool, Connection& connection) const {
+  for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
+    const Half& half = halves_[endpoint];
+    connection.sides[endpoint].settled =
+        !half.reassembler.waiting() && (!half.stream.opaque() || half.let_go);
   }
-  if (segment.payload_bytes == 0 || own.kept_alive) return;
-  const std::uint32_t end = segment.payload_seq() + segment.payload_bytes;
-  if (own.seq_known && seq_distance(segment.payload_seq(), own.next_seq) < 0) {
-    halves_[segment.sender].round_trips.sent_again();
-  } else if (!peer.ack_known || seq_distance(end, peer.acked) > 0) {
-    halves_[segment.sender].round_trips.sent(end, segment.time_ns);
-    halves_[segment.sender].timing = true;
-  }
+  connection.holds_bytes = holds(pool);
 }
 
 void HttpConversation::note_gaps(Connection& connection, std::uint8_t endpoint,
@@ -166,6 +187,7 @@ void HttpConversation::pass_time(FlowContext& context, Connection& connection, s
   const std::array before = troubles();
   release_held(context, connection, time_ns);
   settle(context, connection, before);
+  tell_connection(context.pool, connection);
 }
 
 // What is read no further keeps no bytes, only their numbers.
@@ -377,8 +399,9 @@ void HttpConversation::give_up_tail(FlowContext& context, Connection& connection
 }
 
 void HttpConversation::finish(FlowContext& context, Connection& connection, CloseReason reason) {
-  read_rest(context, connection);
+  if (halves_[0].reassembler.waiting() || halves_[1].reassembler.waiting()) read_rest(context, connection);
   for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
+    if (halves_[endpoint].ended && halves_[endpoint].let_go) continue;
     give_up_tail(context, connection, endpoint);
     check_end(context, connection, endpoint);
     StreamContext streams{context.pool, context.counters, context.options.max_head};

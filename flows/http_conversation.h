@@ -19,33 +19,40 @@ namespace tapline {
 // Attached to a connection when its first payload comes. Transactions whose end is not known yet stand in the
 // pool, oldest first.
 //
-// The first line of cache is the conversation's, three more are each direction's: what a segment asks stands
-// in the first of these, and the round trips in the last. What is only asked for when something is missing
-// comes behind them.
+// The first line of cache is the conversation's, three more are each direction's: what payload asks stands in
+// the first of these, what a head asks in the second, and the round trips in the last. What is only asked for
+// when something is missing comes behind them. A segment without payload asks none of it, where nothing is
+// missing, but for the round trips that it ends: what it needs stands in the connection.
 class alignas(64) HttpConversation {
  public:
   // Starts to load what the next segment asks.
-  void prefetch() const {
-    __builtin_prefetch(this, 1);
-    for (const Half& half : halves_) {
-      __builtin_prefetch(&half, 1);
-      __builtin_prefetch(&half.round_trips, 1);
+  void prefetch(const Connection& connection, const TcpSegment& segment) const {
+    if (connection.sides[1 - segment.sender].timed) {
+      __builtin_prefetch(&halves_[1 - segment.sender].round_trips, 1);
     }
+    if (is_plain_ack(connection, segment)) return;
+    __builtin_prefetch(this, 1);
+    __builtin_prefetch(&halves_[0], 1);
+    __builtin_prefetch(&halves_[1], 1);
+    __builtin_prefetch(&halves_[segment.sender].round_trips, 1);
   }
 
   // And of the message that the segment goes on with, once that has come. False: a head is to come.
-  bool prefetch_message(const BytePool& pool, bool from_client) const;
+  bool prefetch_message(const BytePool& pool, std::uint8_t sender, bool from_client) const;
 
   // REQUIRES: the connection's roles are known.
-  void begin(const Connection& connection);
+  void begin(Connection& connection);
 
   // Takes a segment's payload, which may be empty, then its FIN and its acknowledgement.
-  void segment(FlowContext& context, Connection& connection, const TcpSegment& segment);
+  void segment(FlowContext& context, Connection& connection, const TcpSegment& segment) {
+    if (!is_plain_ack(connection, segment)) return other_segment(context, connection, segment);
+    measure_acknowledged(connection, segment);
+  }
 
-  // Bytes are kept back for what they acknowledge, until held_until() at the latest: pass_time() hands them
-  // out when that has come. What comes of them does not depend on when within the silence it is called.
-  bool holds(const BytePool& pool) const;
-  std::int64_t held_until(const BytePool& pool) const;  // packet time, ns. REQUIRES: holds()
+  // With Connection::holds_bytes, bytes are kept back for what they acknowledge, until held_until() at the
+  // latest: pass_time() hands them out when that has come. What comes of them does not depend on when within
+  // the silence it is called.
+  std::int64_t held_until(const BytePool& pool) const;  // packet time, ns. REQUIRES: some are
   void pass_time(FlowContext& context, Connection& connection, std::int64_t time_ns);
 
   // Body elision (elided_bodies.cc), where FlowContext::elision is set. Something of this connection may be
@@ -87,7 +94,6 @@ class alignas(64) HttpConversation {
     bool begun : 1 = false;       // first_seq is set
     bool early_over : 1 = false;  // nothing will be counted before first_seq
     bool ended : 1 = false;       // its FIN has come out in order
-    bool timing : 1 = false;      // round_trips may wait for something
     bool armed : 1 = false;       // body bytes may be left out: Rare::range
     bool let_go : 1 = false;  // its stream is opaque, and keeps nothing but numbers, of which none is missing
     bool left_out : 1 = false;  // so were its latest bytes; the last of them were sent at elided_until
@@ -133,13 +139,26 @@ class alignas(64) HttpConversation {
   void disarm(FlowContext& context, Connection& connection, std::uint8_t sender);
   static std::uint32_t position(const Half& half);
 
-  void measure(const Connection& connection, const TcpSegment& segment);
+  // All that it can do is to end round trips.
+  static bool is_plain_ack(const Connection& connection, const TcpSegment& segment) {
+    return segment.payload_bytes == 0 && connection.settled() && !connection.fin_seen();
+  }
+  void measure_acknowledged(Connection& connection, const TcpSegment& segment) {
+    Endpoint& peer = connection.sides[1 - segment.sender];
+    if (!peer.timed || !segment.has(kAck)) return;
+    RoundTripMeter& round_trips = halves_[1 - segment.sender].round_trips;
+    round_trips.acknowledged(segment.ack, segment.time_ns);
+    peer.timed = round_trips.waits();
+  }
+  void measure_sent(Connection& connection, const TcpSegment& segment);
+  void other_segment(FlowContext& context, Connection& connection, const TcpSegment& segment);
   std::uint32_t stream_start(const Connection& connection, const TcpSegment& segment) const;
   static void note_early(Half& half, const Endpoint& side);
   std::uint32_t take_early(BytePool& pool, const Endpoint& side, std::uint8_t sender, Piece& piece);
-  bool is_smooth(const Connection& connection, const TcpSegment& segment) const;
+  bool goes_on(const Connection& connection, const TcpSegment& segment) const;
   void any_segment(FlowContext& context, Connection& connection, const TcpSegment& segment);
-  void smooth_segment(FlowContext& context, Connection& connection, const TcpSegment& segment);
+  bool read_on(FlowContext& context, Connection& connection, const TcpSegment& segment);
+  void end_streams(FlowContext& context, Connection& connection);
   std::array<Troubles, 2> troubles() const;
   void payload(FlowContext& context, Connection& connection, const TcpSegment& segment);
   void note_gaps(Connection& connection, std::uint8_t endpoint, std::uint32_t holes_before) const;
@@ -151,6 +170,8 @@ class alignas(64) HttpConversation {
   void check_end(FlowContext& context, Connection& connection, std::uint8_t endpoint);
   void let_go(BytePool& pool, const Connection& connection, std::uint8_t endpoint);
   void release_hello(BytePool& pool);
+  bool holds(const BytePool& pool) const;
+  void tell_connection(const BytePool& pool, Connection& connection) const;
 
   // The queue of transactions, and the two being read now; handles into the pool.
   BytePool::Handle oldest_ = BytePool::kNull, newest_ = BytePool::kNull;
