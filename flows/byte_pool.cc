@@ -34,8 +34,7 @@ BytePool::Handle BytePool::allocate(std::size_t size) {
   return block;
 }
 
-void BytePool::release(Handle block, std::size_t size) {
-  if (block == kNull) return;
+void BytePool::take_back(Handle block, std::size_t size) {
   const unsigned order = order_of(size);
   used_ -= kUnit << order;
   if (order < kRecentOrders && recent_[order].count < kRecent) {

@@ -29,7 +29,9 @@ class BytePool {
   // kNull when no block of `size` bytes is free, or size is 0. The content is undefined.
   Handle allocate(std::size_t size);
   // `size` as it was asked for. kNull is let pass.
-  void release(Handle block, std::size_t size);
+  void release(Handle block, std::size_t size) {
+    if (block != kNull) take_back(block, size);
+  }
 
   std::byte* at(Handle block) { return arena_[block].bytes; }
   const std::byte* at(Handle block) const { return arena_[block].bytes; }
@@ -54,6 +56,7 @@ class BytePool {
     std::array<Handle, kRecent> blocks;
     std::size_t count = 0;
   };
+  void take_back(Handle block, std::size_t size);
   Handle split(unsigned order);
   void merge(unsigned order, Handle block);
   void merge_recent();

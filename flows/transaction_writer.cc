@@ -1,4 +1,6 @@
 // Tells a finished transaction, and a request whose transaction has just begun.
+#include <optional>
+
 #include "flows/connection_events.h"
 #include "flows/exchange.h"
 
@@ -11,15 +13,18 @@ std::string_view text_at(const BytePool& pool, BytePool::Handle block, std::uint
 }
 
 MessageView view_of(const MessageRecord& record, const HttpHead& head) {
-  MessageView view;
-  view.first_time = record.first_time;
-  view.last_time = record.last_time;
-  view.packet = record.packet;
-  view.bytes = record.bytes;
-  view.body_bytes = record.body_bytes;
-  view.version = head.version;
-  view.headers = head.headers;
-  return view;
+  return {.first_time = record.first_time,
+          .last_time = record.last_time,
+          .packet = record.packet,
+          .bytes = record.bytes,
+          .body_bytes = record.body_bytes,
+          .version = head.version,
+          .method = {},
+          .target = {},
+          .status = 0,
+          .reason = {},
+          .headers = head.headers,
+          .trailers = {}};
 }
 
 }  // namespace
@@ -35,13 +40,14 @@ void Exchange::write(Transaction& transaction) {
   ++context_.counters.transactions;
   const ConnectionInfo info = describe(context_, connection_);
   TransactionEvent event{.connection = info};
-  MessageView request, response;
-  const auto view = [this](const MessageRecord& record, MessageView& out, const HttpHead& head,
+  std::optional<MessageView> request, response;
+  const auto view = [this](const MessageRecord& record, std::optional<MessageView>& out, const HttpHead& head,
                            std::vector<HeaderField>& trailers) {
     out = view_of(record, head);
+    if (record.trailers == BytePool::kNull) return;
     trailers.clear();
     read_header_lines(text_at(context_.pool, record.trailers, record.trailers_size), trailers);
-    out.trailers = trailers;
+    out->trailers = trailers;
   };
   HttpHead& request_head = context_.request_head;
   HttpHead& response_head = context_.response_head;
@@ -51,9 +57,9 @@ void Exchange::write(Transaction& transaction) {
                         request_head);
   if (request_read) {
     view(transaction.request, request, request_head, context_.request_trailers);
-    request.method = request_head.method;
-    request.target = request_head.target;
-    event.request = &request;
+    request->method = request_head.method;
+    request->target = request_head.target;
+    event.request = &*request;
   }
   if (transaction.response.seen) {
     if (!read_response_head(text_at(context_.pool, transaction.response.head, transaction.response.head_size),
@@ -62,9 +68,9 @@ void Exchange::write(Transaction& transaction) {
       if (transaction.is_http09) response_head.version = {0, 9};
     }
     view(transaction.response, response, response_head, context_.response_trailers);
-    response.status = transaction.status;
-    response.reason = response_head.reason;
-    event.response = &response;
+    response->status = transaction.status;
+    response->reason = response_head.reason;
+    event.response = &*response;
   }
   event.number = transaction.number;
   event.interim = {transaction.interim.data(), transaction.interim_count};
