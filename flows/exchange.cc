@@ -28,7 +28,7 @@ MessageRecord* Exchange::message() const {
 }
 
 void Exchange::data(std::string_view bytes, const Origin& origin, bool segment_start) {
-  if (half().left_out) end_left_out(origin);
+  if (half_.left_out) end_left_out(origin);
   if (response_ && origin.has_ack &&
       (!conversation_.served_known_ || seq_distance(origin.ack, conversation_.served_) > 0)) {
     conversation_.served_ = origin.ack;
@@ -48,10 +48,10 @@ void Exchange::data(std::string_view bytes, const Origin& origin, bool segment_s
 // behind it.
 void Exchange::end_left_out(const Origin& origin) {
   constexpr std::int64_t kClocksApart = 10'000'000;  // ns
-  half().left_out = false;
+  half_.left_out = false;
   MessageRecord* const record = message();
-  if (record == nullptr || half().elided_until - origin.time_ns < kClocksApart) return;
-  record->last_time = std::max(record->last_time, half().elided_until);
+  if (record == nullptr || half_.elided_until - origin.time_ns < kClocksApart) return;
+  record->last_time = std::max(record->last_time, half_.elided_until);
 }
 
 // Where the requests are not captured, one of them may be a HEAD, whose answer announces a body and has none
@@ -83,8 +83,8 @@ void Exchange::gap(std::uint64_t length, const Origin&) {
 }
 
 void Exchange::elided(std::uint64_t length, std::int64_t last_time) {
-  half().left_out = true;
-  half().elided_until = last_time;
+  half_.left_out = true;
+  half_.elided_until = last_time;
   // What waits behind them was sent before: they are the latest of their message so far. Else what follows
   // is, and these may have a time that frames have not come to yet.
   const std::int64_t time = reassembler().waiting() ? last_time : 0;
@@ -290,7 +290,7 @@ void Exchange::message_over(bool whole) {
   current() = BytePool::kNull;
   Transaction& transaction = at(handle);
   MessageRecord& record = response_ ? transaction.response : transaction.request;
-  if (half().left_out) record.last_time = std::max(record.last_time, half().elided_until);
+  if (half_.left_out) record.last_time = std::max(record.last_time, half_.elided_until);
   record.done = true;
   if (!whole && response_) transaction.incomplete |= kMissingResponseBody;
   if (!whole && !response_ && !transaction.body_withheld()) transaction.incomplete |= kMissingRequestBody;

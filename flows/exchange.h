@@ -78,6 +78,7 @@ class Exchange final : public StreamConsumer, public MessageHandler {
       : context_(context),
         connection_(connection),
         conversation_(conversation),
+        half_(conversation.halves_[endpoint]),
         endpoint_(endpoint),
         response_(!connection.is_client(endpoint)),
         forced_(forced) {}
@@ -111,10 +112,9 @@ class Exchange final : public StreamConsumer, public MessageHandler {
   void flush(CloseReason reason);
 
  private:
-  HttpConversation::Half& half() const { return conversation_.halves_[endpoint_]; }
-  HttpStream& stream() const { return half().stream; }
+  HttpStream& stream() const { return half_.stream; }
   void end_left_out(const Origin& origin);
-  Reassembler& reassembler() const { return half().reassembler; }
+  Reassembler& reassembler() const { return half_.reassembler; }
   StreamContext stream_context() const {
     return {context_.pool, context_.counters, context_.options.max_head};
   }
@@ -164,6 +164,7 @@ class Exchange final : public StreamConsumer, public MessageHandler {
   FlowContext& context_;
   Connection& connection_;
   HttpConversation& conversation_;
+  HttpConversation::Half& half_;  // its direction
   std::uint8_t endpoint_;
   bool response_;
   bool forced_;  // nothing more will come of the other direction

@@ -123,8 +123,9 @@ bool HttpConversation::read_on(FlowContext& context, Connection& connection, con
 // Ends what has come to its FIN, and what is no HTTP. REQUIRES: nothing waits.
 void HttpConversation::end_streams(FlowContext& context, Connection& connection) {
   for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
-    check_end(context, connection, endpoint);
-    if (!halves_[endpoint].let_go) let_go(context.pool, connection, endpoint);
+    const Half& half = halves_[endpoint];
+    if (connection.sides[endpoint].fin && !half.ended) check_end(context, connection, endpoint);
+    if (half.stream.opaque() && !half.let_go) let_go(context.pool, connection, endpoint);
   }
   tell_connection(context.pool, connection);
 }
@@ -194,7 +195,19 @@ void HttpConversation::pass_time(FlowContext& context, Connection& connection, s
 void HttpConversation::let_go(BytePool& pool, const Connection& connection, std::uint8_t endpoint) {
   Half& half = halves_[endpoint];
   if (!half.stream.opaque()) return;
-  if (half.reassembler.started() && !half.sequence.started()) {
+  if (!half.reassembler.whole()) {
+    hand_over(pool, endpoint);
+  } else if (half.reassembler.started() && !half.sequence.started()) {
+    half.sequence.start(half.reassembler.next());
+  }
+  if (connection.is_client(endpoint)) release_hello(pool);
+  half.let_go = half.sequence.whole();
+}
+
+// Goes on counting what is missing, and lets go of what waits.
+void HttpConversation::hand_over(BytePool& pool, std::uint8_t endpoint) {
+  Half& half = halves_[endpoint];
+  if (!half.sequence.started()) {
     const HoleList lost = half.reassembler.hand_over_lost();
     Rare& rare = rare_[endpoint];
     rare.unsettled = lost.size(pool);  // they may still come
@@ -207,8 +220,6 @@ void HttpConversation::let_go(BytePool& pool, const Connection& connection, std:
     rare.account.missed_bytes += counted.missed_bytes;
   }
   half.reassembler.clear(pool);
-  if (connection.is_client(endpoint)) release_hello(pool);
-  half.let_go = half.sequence.whole();
 }
 
 void HttpConversation::release_hello(BytePool& pool) {

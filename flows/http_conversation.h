@@ -169,6 +169,7 @@ class alignas(64) HttpConversation {
   void give_up_tail(FlowContext& context, Connection& connection, std::uint8_t endpoint);
   void check_end(FlowContext& context, Connection& connection, std::uint8_t endpoint);
   void let_go(BytePool& pool, const Connection& connection, std::uint8_t endpoint);
+  void hand_over(BytePool& pool, std::uint8_t endpoint);
   void release_hello(BytePool& pool);
   bool holds(const BytePool& pool) const;
   void tell_connection(const BytePool& pool, Connection& connection) const;

@@ -86,6 +86,8 @@ class Reassembler {
  public:
   bool started() const { return started_; }
   bool waiting() const { return first_ != BytePool::kNull; }
+  // Nothing waits, and nothing that was given up may still come.
+  bool whole() const { return !waiting() && lost_.empty(); }
   // The next bytes are there and are kept back. REQUIRES: waiting(), for the origin.
   bool held(const BytePool& pool) const { return waiting() && first_origin(pool).seq == next_; }
   const Origin& first_origin(const BytePool& pool) const;
