@@ -102,7 +102,9 @@ void table_in_batches(benchmark::State& state) {
 class CountingHandler final : public MessageHandler {
  public:
   explicit CountingHandler(Body body) : body_(body) {}
-  Body on_head(std::string_view, const Origin&, std::int64_t, bool) override { return body_; }
+  Body on_head(std::string_view, const PlainHead*, const Origin&, std::int64_t, bool) override {
+    return body_;
+  }
   void on_partial_head(std::string_view, const Origin&, std::int64_t, bool) override {}
   void on_bytes(std::uint64_t, std::uint64_t body, std::int64_t) override { body_bytes += body; }
   void on_gap(std::uint64_t, bool) override {}

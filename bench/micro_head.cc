@@ -123,7 +123,7 @@ void http_parser_reads(benchmark::State& state, bool request, const Texts& heads
 // Reads each head that a stream finds.
 class ReadingHandler final : public MessageHandler {
  public:
-  Body on_head(std::string_view bytes, const Origin&, std::int64_t, bool) override {
+  Body on_head(std::string_view bytes, const PlainHead*, const Origin&, std::int64_t, bool) override {
     fields += read_request_head(bytes, head_) ? head_.headers.size() : 0;
     return {};
   }

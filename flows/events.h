@@ -65,6 +65,9 @@ struct HeaderField {
   // Of a name that is a part of `head`: faster.
   HeaderField(std::string_view field_name, std::string_view field_value, std::string_view head)
       : name(field_name), value(field_value), folded(false), known(known_header(field_name, head)) {}
+  // Of a name that was compared before.
+  HeaderField(std::string_view field_name, std::string_view field_value, KnownHeader known_name)
+      : name(field_name), value(field_value), folded(false), known(known_name) {}
 
   std::string_view name;  // no white space around it either
   std::string_view value;

@@ -8,7 +8,7 @@ namespace tapline {
 namespace {
 
 // RFC 9112 section 6.3.
-Body request_body(const HttpHead& head) {
+Body request_body(const HeadFacts& head) {
   if (head.method == "CONNECT") return {};  // RFC 9110 section 9.3.6
   if (head.framing.chunked) return {Body::Kind::kChunked, 0};
   if (head.framing.other_coding) return {Body::Kind::kUntilClose, 0};
@@ -101,20 +101,25 @@ std::uint64_t Exchange::unread_ahead() const {
   return record != nullptr && record->bytes > record->head_size ? ahead : 0;
 }
 
-Body Exchange::on_head(std::string_view head, const Origin& first, std::int64_t last_time, bool cut) {
+Body Exchange::on_head(std::string_view head, const PlainHead* plain, const Origin& first,
+                       std::int64_t last_time, bool cut) {
   if (!response_) begin_burst(first);  // may write transactions, which uses the scratch heads
-  HttpHead& parsed = response_ ? context_.response_head : context_.request_head;
-  const bool good = response_ ? read_response_head(head, parsed) : read_request_head(head, parsed);
-  if (!good) return {Body::Kind::kNone, 0};
-  if (!response_ && parsed.method == "PRI" && parsed.version.major == 2) {  // RFC 9113 section 3.4
+  if (plain == nullptr && !(response_ ? read_response_head(head, context_.response_head)
+                                      : read_request_head(head, context_.request_head))) {
+    return {Body::Kind::kNone, 0};
+  }
+  const HeadFacts& facts = plain != nullptr ? plain->facts()
+                           : response_      ? context_.response_head
+                                            : context_.request_head;
+  if (!response_ && facts.method == "PRI" && facts.version.major == 2) {  // RFC 9113 section 3.4
     connection_.protocol = AppProtocol::kHttp2;
     leave_http();
     return {Body::Kind::kOpaque, 0};
   }
   conversation_.http_seen_ = true;
   if (connection_.protocol == AppProtocol::kUnknown) connection_.protocol = AppProtocol::kHttp;
-  return response_ ? take_response(parsed, head, first, last_time, cut)
-                   : take_request(parsed, head, first, last_time, cut);
+  return response_ ? take_response(facts, head, plain, first, last_time, cut)
+                   : take_request(facts, head, plain, first, last_time, cut);
 }
 
 void Exchange::on_partial_head(std::string_view head, const Origin& first, std::int64_t last_time,
@@ -122,12 +127,12 @@ void Exchange::on_partial_head(std::string_view head, const Origin& first, std::
   const bool good = response_ ? read_response_head(head, context_.response_head)
                               : read_request_head(head, context_.request_head);
   if (!good) return name_protocol(head);  // what was lost, or never came, would have told more
-  on_head(head, first, last_time, true);
+  on_head(head, nullptr, first, last_time, true);
   closed ? on_cut() : on_lost();
 }
 
-Body Exchange::take_request(const HttpHead& head, std::string_view bytes, const Origin& first,
-                            std::int64_t last_time, bool partial) {
+Body Exchange::take_request(const HeadFacts& head, std::string_view bytes, const PlainHead* plain,
+                            const Origin& first, std::int64_t last_time, bool partial) {
   const BytePool::Handle handle = add_transaction();
   current() = handle;
   const bool hole = std::exchange(conversation_.request_hole_, false);
@@ -144,7 +149,7 @@ Body Exchange::take_request(const HttpHead& head, std::string_view bytes, const 
     transaction.is_connect = head.method == "CONNECT";
     transaction.is_http09 = head.version.major == 0;
     transaction.expects_continue = head.expect_continue;
-    if (!keep_head(transaction.request, bytes, first, last_time) || partial) {
+    if (!keep_head(transaction.request, bytes, plain, first, last_time) || partial) {
       transaction.incomplete |= kMissingRequestHead;
     }
   }
@@ -152,13 +157,13 @@ Body Exchange::take_request(const HttpHead& head, std::string_view bytes, const 
   if (context_.options.tell_requests && handle != BytePool::kNull) {
     const bool whole =
         body.kind == Body::Kind::kNone || (body.kind == Body::Kind::kLength && body.length == 0);
-    tell_request(at(handle), head, whole && !partial);
+    tell_request(at(handle), bytes, plain, whole && !partial);
   }
   return body;
 }
 
-Body Exchange::take_response(const HttpHead& head, std::string_view bytes, const Origin& first,
-                             std::int64_t last_time, bool partial) {
+Body Exchange::take_response(const HeadFacts& head, std::string_view bytes, const PlainHead* plain,
+                             const Origin& first, std::int64_t last_time, bool partial) {
   bool loose = false;
   BytePool::Handle handle = pair(first, loose);
   const bool found = std::exchange(conversation_.candidate_, false);
@@ -187,7 +192,7 @@ Body Exchange::take_response(const HttpHead& head, std::string_view bytes, const
   transaction.response_ack = first.ack;
   transaction.response_has_ack = first.has_ack;
   transaction.status = head.status;
-  if (!keep_head(transaction.response, bytes, first, last_time) || partial) {
+  if (!keep_head(transaction.response, bytes, plain, first, last_time) || partial) {
     transaction.incomplete |= kMissingResponseHead;
   }
   const Body body = response_body(orphan ? nullptr : &transaction, head);
@@ -199,7 +204,7 @@ Body Exchange::take_response(const HttpHead& head, std::string_view bytes, const
 }
 
 // RFC 9112 section 6.3, in its order.
-Body Exchange::response_body(const Transaction* transaction, const HttpHead& head) const {
+Body Exchange::response_body(const Transaction* transaction, const HeadFacts& head) const {
   if (head.status == 101) return {Body::Kind::kOpaque, 0};
   if ((transaction != nullptr && transaction->is_head) || head.status < 200 || head.status == 204 ||
       head.status == 304) {
@@ -340,8 +345,8 @@ void Exchange::begin_record(MessageRecord& record, const Origin& first, std::int
   record.packet = first.ordinal;
 }
 
-bool Exchange::keep_head(MessageRecord& record, std::string_view head, const Origin& first,
-                         std::int64_t last_time) {
+bool Exchange::keep_head(MessageRecord& record, std::string_view head, const PlainHead* plain,
+                         const Origin& first, std::int64_t last_time) {
   begin_record(record, first, last_time);
   record.bytes = head.size();
   record.head = context_.pool.allocate(head.size());
@@ -350,7 +355,13 @@ bool Exchange::keep_head(MessageRecord& record, std::string_view head, const Ori
     return false;
   }
   record.head_size = static_cast<std::uint32_t>(head.size());
-  std::memcpy(context_.pool.at(record.head), head.data(), head.size());
+  std::byte* block = context_.pool.at(record.head);
+  if (plain != nullptr && head.size() + plain->lines().size_bytes() <= BytePool::capacity(head.size())) {
+    record.head_lines = static_cast<std::uint8_t>(plain->lines().size());
+    std::memcpy(block, plain->lines().data(), plain->lines().size_bytes());
+    block += plain->lines().size_bytes();
+  }
+  std::memcpy(block, head.data(), head.size());
   return true;
 }
 

@@ -11,13 +11,15 @@
 
 namespace tapline {
 
-// What is kept of one message. The head is kept as it was on the wire, and read again for the record.
+// What is kept of one message. The head is kept as it was on the wire, with its lines where its block has
+// room for them.
 struct MessageRecord {
   std::int64_t first_time = 0, last_time = 0;
   std::uint64_t packet = 0;
   std::uint64_t bytes = 0, body_bytes = 0;
   BytePool::Handle head = BytePool::kNull, trailers = BytePool::kNull;
   std::uint32_t head_size = 0, trailers_size = 0;
+  std::uint8_t head_lines = 0;  // those of a plain head, which stand before it in its block; 0: read it again
   bool seen = false;
   bool done = false;  // nothing more of it will come
 };
@@ -89,7 +91,8 @@ class Exchange final : public StreamConsumer, public MessageHandler {
   void gap(std::uint64_t length, const Origin& next) override;
   void elided(std::uint64_t length, std::int64_t last_time) override;
 
-  Body on_head(std::string_view head, const Origin& first, std::int64_t last_time, bool cut) override;
+  Body on_head(std::string_view head, const PlainHead* plain, const Origin& first, std::int64_t last_time,
+               bool cut) override;
   void on_partial_head(std::string_view head, const Origin& first, std::int64_t last_time,
                        bool closed) override;
   void on_bytes(std::uint64_t wire, std::uint64_t body, std::int64_t time) override;
@@ -127,12 +130,13 @@ class Exchange final : public StreamConsumer, public MessageHandler {
   BytePool::Handle add_transaction();
   void append(BytePool::Handle handle);
   static void begin_record(MessageRecord& message, const Origin& first, std::int64_t last_time);
-  bool keep_head(MessageRecord& message, std::string_view head, const Origin& first, std::int64_t last_time);
-  Body take_request(const HttpHead& head, std::string_view bytes, const Origin& first, std::int64_t last_time,
-                    bool partial);
-  Body take_response(const HttpHead& head, std::string_view bytes, const Origin& first,
-                     std::int64_t last_time, bool partial);
-  Body response_body(const Transaction* transaction, const HttpHead& head) const;
+  bool keep_head(MessageRecord& message, std::string_view head, const PlainHead* plain, const Origin& first,
+                 std::int64_t last_time);
+  Body take_request(const HeadFacts& head, std::string_view bytes, const PlainHead* plain,
+                    const Origin& first, std::int64_t last_time, bool partial);
+  Body take_response(const HeadFacts& head, std::string_view bytes, const PlainHead* plain,
+                     const Origin& first, std::int64_t last_time, bool partial);
+  Body response_body(const Transaction* transaction, const HeadFacts& head) const;
   bool answers_unseen_head(std::string_view bytes, const Origin& origin) const;
   bool withholds_body(std::string_view bytes, const Origin& origin) const;
   // Whose response starts at `first`: a waiting request, or none, or (`loose`) it is too early to say.
@@ -157,8 +161,11 @@ class Exchange final : public StreamConsumer, public MessageHandler {
   void message_over(bool whole);
   void settle(BytePool::Handle handle);
   void remove(BytePool::Handle handle);
+  bool view_text(const MessageRecord& record, bool response, HttpHead& scratch,
+                 std::vector<HeaderField>& trailers, MessageView& view);
   void write(Transaction& transaction);
-  void tell_request(const Transaction& transaction, const HttpHead& head, bool whole);
+  void tell_request(const Transaction& transaction, std::string_view bytes, const PlainHead* plain,
+                    bool whole);
   Outcome outcome_of(const Transaction& transaction) const;
 
   FlowContext& context_;

@@ -29,7 +29,7 @@ struct FlowContext {
   FlowCounters counters;
   EventSink& sink;
   BodyElision* const elision;  // null: every frame comes
-  // Scratch, so that reading a head again for its record allocates nothing.
+  // Scratch, so that telling of heads allocates nothing.
   HttpHead request_head, response_head;
   std::vector<HeaderField> request_trailers, response_trailers;
 };

@@ -9,7 +9,6 @@ namespace tapline {
 namespace {
 
 constexpr std::string_view kSpace = " \t";
-constexpr std::size_t kLongestMethod = 64;
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -23,12 +22,6 @@ constexpr std::array<bool, 256> kTokenChars = [] {
   for (const char c : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<std::uint8_t>(c)] = true;
   return table;
 }();
-
-std::size_t token_size(std::string_view text) {
-  std::size_t n = 0;
-  while (n < text.size() && kTokenChars[static_cast<std::uint8_t>(text[n])]) ++n;
-  return n;
-}
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 // Neither white space nor a control character.
@@ -46,16 +39,6 @@ std::string_view trim(std::string_view text) {
 std::size_t skip_blanks(std::string_view text, std::size_t from) {
   while (from < text.size() && is_blank(text[from])) ++from;
   return from;
-}
-
-// "HTTP/" DIGIT "." DIGIT at the start of `text`.
-bool read_version(std::string_view text, HttpVersion& version) {
-  if (text.size() < 8 || text.substr(0, 5) != "HTTP/" || !is_digit(text[5]) || text[6] != '.' ||
-      !is_digit(text[7])) {
-    return false;
-  }
-  version = {static_cast<std::uint8_t>(text[5] - '0'), static_cast<std::uint8_t>(text[7] - '0')};
-  return true;
 }
 
 // DIGITs and nothing else, of a number below 2^62.
@@ -90,41 +73,10 @@ void read_transfer_encoding(std::string_view value, Framing& framing) {
   framing.other_coding = !framing.chunked;
 }
 
-// Whether the framing of a message, or what becomes of its connection, hangs on this header.
-bool tells_fact(KnownHeader header) {
-  constexpr auto bit = [](KnownHeader known) { return std::uint32_t{1} << static_cast<unsigned>(known); };
-  static_assert(kKnownHeaders <= 32);
-  constexpr std::uint32_t kFacts = bit(KnownHeader::kExpect) | bit(KnownHeader::kUpgrade) |
-                                   bit(KnownHeader::kContentLength) | bit(KnownHeader::kTransferEncoding);
-  return (kFacts >> static_cast<unsigned>(header) & 1) != 0;
-}
-
 void forget_facts(HttpHead& head) {
   head.framing = {};
   head.expect_continue = false;
   head.upgrade = {};
-}
-
-// Framing and the like from header fields.
-void interpret(std::span<const HeaderField> fields, HttpHead& head) {
-  for (const HeaderField& field : fields) {
-    switch (field.known) {
-      case KnownHeader::kExpect:
-        head.expect_continue = same_name(field.value, "100-continue");
-        break;
-      case KnownHeader::kUpgrade:
-        head.upgrade = field.value;
-        break;
-      case KnownHeader::kContentLength:
-        read_content_length(field.value, head.framing);
-        break;
-      case KnownHeader::kTransferEncoding:
-        read_transfer_encoding(field.value, head.framing);
-        break;
-      default:
-        break;
-    }
-  }
 }
 
 // A request line that the capture cut behind its target: what is there of the version must be the start of
@@ -303,11 +255,45 @@ bool read_head(std::string_view bytes, HttpHead& head, const HeadScanner& scanne
   read_lines(lines, bytes, marks, 1, scanner);
   head.size = marks.end;
   forget_facts(head);
-  interpret(lines.facts(), head);
+  for (const HeaderField& field : lines.facts()) read_fact(field.known, field.value, head);
   return true;
 }
 
 }  // namespace
+
+std::size_t token_size(std::string_view text) {
+  std::size_t n = 0;
+  while (n < text.size() && kTokenChars[static_cast<std::uint8_t>(text[n])]) ++n;
+  return n;
+}
+
+bool read_version(std::string_view text, HttpVersion& version) {
+  if (text.size() < 8 || text.substr(0, 5) != "HTTP/" || !is_digit(text[5]) || text[6] != '.' ||
+      !is_digit(text[7])) {
+    return false;
+  }
+  version = {static_cast<std::uint8_t>(text[5] - '0'), static_cast<std::uint8_t>(text[7] - '0')};
+  return true;
+}
+
+void read_fact(KnownHeader header, std::string_view value, HeadFacts& facts) {
+  switch (header) {
+    case KnownHeader::kExpect:
+      facts.expect_continue = same_name(value, "100-continue");
+      break;
+    case KnownHeader::kUpgrade:
+      facts.upgrade = value;
+      break;
+    case KnownHeader::kContentLength:
+      read_content_length(value, facts.framing);
+      break;
+    case KnownHeader::kTransferEncoding:
+      read_transfer_encoding(value, facts.framing);
+      break;
+    default:
+      break;
+  }
+}
 
 bool same_name(std::string_view a, std::string_view b) {
   return a.size() == b.size() &&

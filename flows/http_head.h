@@ -35,17 +35,20 @@ struct Framing {
   bool bad_content_length = false;              // no number, or several that differ
 };
 
-// Views into the head's bytes.
-struct HttpHead {
+// What a head says that its connection goes by. Views into the head's bytes.
+struct HeadFacts {
   std::string_view method, target;  // of a request
   std::uint16_t status = 0;         // of a response
   std::string_view reason;
   HttpVersion version;
-  std::vector<HeaderField> headers;
   std::size_t size = 0;  // up to and with the empty line; 0: it is not there
   Framing framing;
   bool expect_continue = false;  // Expect: 100-continue
   std::string_view upgrade;      // value of Upgrade
+};
+
+struct HttpHead : HeadFacts {
+  std::vector<HeaderField> headers;
 };
 
 // Read a head that find_head_end() found, or the part of one that was captured: the start line must be whole
@@ -61,6 +64,23 @@ bool read_response_head(std::string_view bytes, HttpHead& head,
 // The header lines alone, appended to `fields`: of trailers.
 void read_header_lines(std::string_view bytes, std::vector<HeaderField>& fields,
                        const HeadScanner& scanner = fastest_head_scanner());
+
+// The parts of which those above are made.
+inline constexpr std::size_t kLongestMethod = 64;
+// How many characters of a token (RFC 9110 section 5.6.2) stand at the start of `text`.
+std::size_t token_size(std::string_view text);
+// "HTTP/" DIGIT "." DIGIT at the start of `text`.
+bool read_version(std::string_view text, HttpVersion& version);
+// Whether the framing of a message, or what becomes of its connection, hangs on this header.
+inline bool tells_fact(KnownHeader header) {
+  constexpr auto bit = [](KnownHeader known) { return std::uint32_t{1} << static_cast<unsigned>(known); };
+  static_assert(kKnownHeaders <= 32);
+  constexpr std::uint32_t kFacts = bit(KnownHeader::kExpect) | bit(KnownHeader::kUpgrade) |
+                                   bit(KnownHeader::kContentLength) | bit(KnownHeader::kTransferEncoding);
+  return (kFacts >> static_cast<unsigned>(header) & 1) != 0;
+}
+// For each of these in turn.
+void read_fact(KnownHeader header, std::string_view value, HeadFacts& facts);
 
 // Header names are compared without regard to case (RFC 9110 section 5.1).
 bool same_name(std::string_view a, std::string_view b);

@@ -112,6 +112,14 @@ void HttpStream::read_head(StreamContext& context, MessageHandler& handler, Inpu
     head = buffered(context);
   }
   head_time_ = std::max(head_time_, in.origin.time_ns);
+  if (before == 0) {
+    // Mostly all of it is there, and then nothing else is looked at.
+    PlainHead plain;
+    if (plain.read(head, response_)) {
+      take_head(handler, head.substr(0, plain.facts().size), &plain, false);
+      return in.consume(plain.facts().size);
+    }
+  }
   std::size_t end = std::string_view::npos;
   if (look_ != Look::kYes) {
     const std::size_t looked_at = look_ == Look::kMoreNeeded ? before : 0;
@@ -132,7 +140,9 @@ void HttpStream::read_head(StreamContext& context, MessageHandler& handler, Inpu
   const bool may_end = before == 0 || in.bytes.find('\n') != std::string_view::npos;
   if (look_ == Look::kYes && end == std::string_view::npos && may_end) end = find_head_end(head, before);
   if (end != std::string_view::npos) {
-    take_head(handler, head.substr(0, end), head_time_, false);
+    head = head.substr(0, end);
+    PlainHead plain;
+    take_head(handler, head, before > 0 && plain.read(head, response_) ? &plain : nullptr, false);
     release(context);
     return in.consume(end - before);
   }
@@ -140,7 +150,7 @@ void HttpStream::read_head(StreamContext& context, MessageHandler& handler, Inpu
     ++context.counters.heads_too_long;
     const std::size_t used = head.size() - before;
     if (look_ == Look::kYes) {
-      take_head(handler, head, head_time_, true);
+      take_head(handler, head, nullptr, true);
       in_empty_line_ = head.back() == '\n';
     } else {
       lose(handler);
@@ -172,9 +182,9 @@ void HttpStream::turn(Foreign foreign) {
   }
 }
 
-void HttpStream::take_head(MessageHandler& handler, std::string_view head, std::int64_t last_time, bool cut) {
+void HttpStream::take_head(MessageHandler& handler, std::string_view head, const PlainHead* plain, bool cut) {
   state_ = State::kStart;  // unless the handler says otherwise
-  const Body body = handler.on_head(head, first_, last_time, cut);
+  const Body body = handler.on_head(head, plain, first_, head_time_, cut);
   if (state_ == State::kOpaque) return;
   if (cut) {
     after_head_ = body.kind;

@@ -7,6 +7,7 @@
 #include "flows/byte_pool.h"
 #include "flows/counters.h"
 #include "flows/http_head.h"
+#include "flows/plain_head.h"
 #include "flows/reassembler.h"
 
 namespace tapline {
@@ -38,8 +39,10 @@ enum class Foreign : std::uint8_t {
 class MessageHandler {
  public:
   virtual ~MessageHandler() = default;
-  // A whole head, or with `cut` its first part, the rest being over the limit.
-  virtual Body on_head(std::string_view head, const Origin& first, std::int64_t last_time, bool cut) = 0;
+  // A whole head, or with `cut` its first part, the rest being over the limit. `plain`: what was read of it;
+  // null: it is still to be read, and may be no head.
+  virtual Body on_head(std::string_view head, const PlainHead* plain, const Origin& first,
+                       std::int64_t last_time, bool cut) = 0;
   // The first part of a head whose rest was lost, or with `closed` never came.
   virtual void on_partial_head(std::string_view head, const Origin& first, std::int64_t last_time,
                                bool closed) = 0;
@@ -141,7 +144,7 @@ class HttpStream {
   void search(MessageHandler& handler, Input& in);
   void read_head(StreamContext& context, MessageHandler& handler, Input& in);
   void turn(Foreign foreign);
-  void take_head(MessageHandler& handler, std::string_view head, std::int64_t last_time, bool cut);
+  void take_head(MessageHandler& handler, std::string_view head, const PlainHead* plain, bool cut);
   std::size_t to_empty_line(std::string_view bytes, bool& done);
   void skip_head(MessageHandler& handler, Input& in);
   void read_body(MessageHandler& handler, Input& in);

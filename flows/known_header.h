@@ -161,6 +161,19 @@ inline std::uint64_t load_word(const char* p) {
 
 }  // namespace known_header_detail
 
+// Of the name of `size` bytes at `name`. REQUIRES: where the size is one that a known name has, 8 bytes from
+// its start and 8 before its end may be read.
+inline KnownHeader known_header_within(const char* name, std::size_t size) {
+  using namespace known_header_detail;
+  if (size < kShortest || size > kLongest) return KnownHeader::kOther;
+  const Pattern& pattern = kPatterns[slot_of(size, name[0], name[size - 1])];
+  std::uint64_t differs = (load_word(name) ^ pattern.first) & pattern.first_mask;
+  differs |= (load_word(name + size - 8) ^ pattern.last) & pattern.last_mask;
+  if (size > 16) differs |= (load_word(name + 8) ^ pattern.middle) & pattern.middle_mask;
+  differs |= size ^ pattern.size;
+  return differs == 0 ? pattern.header : KnownHeader::kOther;
+}
+
 // `name` is a part of `around`, some of whose other bytes are read. Upper and lower case are the same
 // (RFC 9110 section 5.1); white space around the name is not taken off.
 inline KnownHeader known_header(std::string_view name, std::string_view around) {
@@ -172,12 +185,7 @@ inline KnownHeader known_header(std::string_view name, std::string_view around) 
     std::memcpy(copy.data() + 8, name.data(), name.size());
     return known_header({copy.data() + 8, name.size()}, {copy.data(), copy.size()});
   }
-  const Pattern& pattern = kPatterns[slot_of(name.size(), name.front(), name.back())];
-  std::uint64_t differs = (load_word(name.data()) ^ pattern.first) & pattern.first_mask;
-  differs |= (load_word(end - 8) ^ pattern.last) & pattern.last_mask;
-  if (name.size() > 16) differs |= (load_word(name.data() + 8) ^ pattern.middle) & pattern.middle_mask;
-  differs |= name.size() ^ pattern.size;
-  return differs == 0 ? pattern.header : KnownHeader::kOther;
+  return known_header_within(name.data(), name.size());
 }
 
 inline KnownHeader known_header(std::string_view name) { return known_header(name, name); }

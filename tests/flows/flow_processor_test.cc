@@ -145,6 +145,26 @@ TEST(HttpTest, FoldedHeadersAndBytesThatAreNoText) {
             (std::vector<std::pair<std::string, std::string>>{{"A", "b c"}, {"D", "\x80"}}));
 }
 
+// Where a head stands with its lines in its block (256 or 512 bytes), and where there is room for it alone.
+TEST(HttpTest, HeadsOfAllSizesAreToldWhole) {
+  for (std::size_t pad = 150; pad < 450; ++pad) {
+    const std::string value(pad, 'x');
+    const std::string fields = "Host: a\r\nX-Pad: " + value + "\r\nUpgrade: b\r\nUpgrade: c\r\n\r\n";
+    Conversation talk;
+    talk.handshake().client("GET /a HTTP/1.1\r\n" + fields).server("HTTP/1.0 101 So be it\r\n" + fields);
+    const Outcomes out = run(talk);
+    ASSERT_EQ(out.sink.transactions.size(), 1u);
+    const RecordedTransaction& told = out.sink.transactions[0];
+    const std::vector<std::pair<std::string, std::string>> headers = {
+        {"Host", "a"}, {"X-Pad", value}, {"Upgrade", "b"}, {"Upgrade", "c"}};
+    ASSERT_EQ(told.request->headers, headers) << pad;
+    ASSERT_EQ(told.response->headers, headers) << pad;
+    ASSERT_EQ(told.request->method + told.request->target + told.request->version, "GET/a1.1");
+    ASSERT_EQ(told.response->reason + told.response->version, "So be it1.0");
+    ASSERT_EQ(told.upgrade, "c");
+  }
+}
+
 TEST(HttpTest, DataOnTheSynAndBeforeTheHandshakeEnds) {
   Conversation talk;  // TCP Fast Open
   TcpFields syn;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "flows/http_head.h"
+#include "flows/plain_head.h"
 
 namespace tapline::test {
 namespace {
@@ -37,7 +38,7 @@ std::string_view take_line(std::string_view& rest) {
 }
 
 // "HTTP/" DIGIT "." DIGIT at the start of `text`.
-bool read_version(std::string_view text, HttpVersion& version) {
+bool plain_read_version(std::string_view text, HttpVersion& version) {
   if (text.size() < 8 || text.substr(0, 5) != "HTTP/" || !is_digit(text[5]) || text[6] != '.' ||
       !is_digit(text[7])) {
     return false;
@@ -155,7 +156,7 @@ Look plain_looks_like_response(std::string_view bytes) {
   if (bytes.substr(0, n) != kStart.substr(0, n)) return Look::kNo;
   if (bytes.size() < 12) return Look::kMoreNeeded;
   HttpVersion version;
-  if (!read_version(bytes, version)) return Look::kNo;
+  if (!plain_read_version(bytes, version)) return Look::kNo;
   const std::size_t digits = bytes.find_first_not_of(kSpace, 8);
   if (digits == std::string_view::npos || digits + 3 > bytes.size()) return Look::kMoreNeeded;
   if (digits == 8) return Look::kNo;
@@ -204,7 +205,7 @@ bool plain_read_request_head(std::string_view bytes, HttpHead& head) {
   // is missing is told as empty.
   const std::size_t space = line.find_last_of(kSpace);
   const std::size_t last = space == std::string_view::npos ? 0 : space + 1;
-  if (line.size() == last + 8 && read_version(line.substr(last), head.version)) {
+  if (line.size() == last + 8 && plain_read_version(line.substr(last), head.version)) {
     head.target = trim(line.substr(0, last));
   } else if (head.method == "GET" && !line.empty() && space == std::string_view::npos) {
     head.version = {0, 9};
@@ -221,7 +222,7 @@ bool plain_read_request_head(std::string_view bytes, HttpHead& head) {
 bool plain_read_response_head(std::string_view bytes, HttpHead& head) {
   const std::string_view whole = bytes;
   std::string_view line = take_line(bytes);
-  if (!read_version(line, head.version)) return false;
+  if (!plain_read_version(line, head.version)) return false;
   const std::size_t digits = line.find_first_not_of(kSpace, 8);
   if (digits == std::string_view::npos || digits == 8 || digits + 3 > line.size()) return false;
   std::uint16_t status = 0;
@@ -251,13 +252,39 @@ bool same_fields(const std::vector<HeaderField>& a, const std::vector<HeaderFiel
   });
 }
 
-bool same_heads(const HttpHead& a, const HttpHead& b) {
+bool same_facts(const HeadFacts& a, const HeadFacts& b) {
   return a.version.major == b.version.major && a.version.minor == b.version.minor && a.size == b.size &&
          a.framing.chunked == b.framing.chunked && a.framing.other_coding == b.framing.other_coding &&
          a.framing.content_length == b.framing.content_length &&
          a.framing.bad_content_length == b.framing.bad_content_length &&
-         a.expect_continue == b.expect_continue && a.upgrade == b.upgrade &&
-         same_fields(a.headers, b.headers);
+         a.expect_continue == b.expect_continue && a.upgrade == b.upgrade;
+}
+
+bool same_heads(const HttpHead& a, const HttpHead& b) {
+  return same_facts(a, b) && same_fields(a.headers, b.headers);
+}
+
+// Of a head that PlainHead takes: where what it tells is not the plain answer, now and when only its lines
+// are left. `expected`: null where there is no such head.
+std::string short_reading_difference(std::string_view bytes, bool response, const HttpHead* expected,
+                                     const HeadScanner& scanner) {
+  PlainHead head;
+  if (!head.read(bytes, response, scanner)) return {};
+  const Look look = response ? plain_looks_like_response(bytes) : plain_looks_like_request(bytes);
+  if (expected == nullptr || look != Look::kYes) return "whether it is a plain head";
+  const HeadFacts& facts = head.facts();
+  const bool same_start = response ? facts.status == expected->status && facts.reason == expected->reason
+                                   : facts.method == expected->method && facts.target == expected->target;
+  if (!same_start || !same_facts(facts, *expected)) return "the facts of a plain head";
+  MessageView view;
+  std::vector<HeaderField> scratch;
+  view_plain_head(head.lines(), bytes.data(), response, view, scratch);
+  if (view.method != facts.method || view.target != facts.target || view.reason != facts.reason ||
+      view.version.major != facts.version.major || view.version.minor != facts.version.minor ||
+      !same_fields({view.headers.begin(), view.headers.end()}, expected->headers)) {
+    return "the view of a plain head";
+  }
+  return {};
 }
 
 // Each line's first colon and its end, up to the empty line.
@@ -317,11 +344,15 @@ std::string head_difference(std::string_view bytes, const HeadScanner& scanner) 
   if (request && (ours.method != plain.method || ours.target != plain.target || !same_heads(ours, plain))) {
     return "the request";
   }
+  std::string difference = short_reading_difference(bytes, false, request ? &plain : nullptr, scanner);
+  if (!difference.empty()) return difference;
   const bool response = plain_read_response_head(bytes, plain);
   if (read_response_head(bytes, ours, scanner) != response) return "whether it is a response";
   if (response && (ours.status != plain.status || ours.reason != plain.reason || !same_heads(ours, plain))) {
     return "the response";
   }
+  difference = short_reading_difference(bytes, true, response ? &plain : nullptr, scanner);
+  if (!difference.empty()) return difference;
   // Behind other fields, which stay as they are.
   std::vector<HeaderField> fields = {{"Host", "x"}}, plain_fields = fields;
   read_header_lines(bytes, fields, scanner);

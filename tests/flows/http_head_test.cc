@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "flows/plain_head.h"
 #include "tests/flows/guard_page.h"
 #include "tests/flows/head_reference.h"
 
@@ -406,6 +407,68 @@ TEST(HeadScannerTest, AnswersAsThePlainParserDoesForRandomLines) {
     }
     if (random() % 2 == 0) text += "\r\n\r\n";
     expect_plain_answers(memory, text);
+  }
+}
+
+const std::string kPlainRequest =
+    "GET /a:b?c HTTP/1.1\r\nHost: www.example:8080\r\nX-Empty:\r\nY-Empty: \r\nAccept:*/*\r\nContent-Length: "
+    "5\r\nExpect: 100-continue\r\nUpgrade: x\r\nabc:\r\n\r\n";
+const std::string kPlainResponse =
+    "HTTP/1.1 200 OK\r\nServer: x\r\nTransfer-Encoding: chunked\r\nSet-Cookie: a=b; c=d:e\r\nd: e\r\n\r\n";
+
+bool is_plain(std::string_view bytes, bool response) {
+  PlainHead head;
+  return head.read(bytes, response);
+}
+
+TEST(PlainHeadTest, TakesWhatIsSentByTheGrammar) {
+  EXPECT_TRUE(is_plain(kPlainRequest, false));
+  EXPECT_TRUE(is_plain(kPlainRequest + "body", false));
+  EXPECT_TRUE(is_plain(kPlainResponse, true));
+  for (const char* start : {"HTTP/1.1 200\r\n", "HTTP/1.0 404 \r\n", "HTTP/1.1 404 Not Found\r\n"}) {
+    EXPECT_TRUE(is_plain(std::string(start) + "\r\n", true)) << start;
+  }
+  std::string lines;
+  while (lines.size() / 6 < PlainHead::kMaxLines - 1) lines += "A: b\r\n";
+  EXPECT_TRUE(is_plain("GET / HTTP/1.1\r\n" + lines + "\r\n", false));
+  EXPECT_FALSE(is_plain("GET / HTTP/1.1\r\n" + lines + "A: b\r\n\r\n", false));
+}
+
+TEST(PlainHeadTest, LeavesToTheOthersWhatItsLinesCannotSay) {
+  for (std::size_t n = 0; n < kPlainRequest.size(); ++n)
+    EXPECT_FALSE(is_plain(kPlainRequest.substr(0, n), false));
+  EXPECT_FALSE(is_plain(kPlainRequest, true));
+  EXPECT_FALSE(is_plain(kPlainResponse, false));
+  const auto with = [](const std::string& lines) { return "GET / HTTP/1.1\r\n" + lines + "\r\n"; };
+  for (const std::size_t size : {255u, 256u, 65535u, 65536u}) {
+    const std::string text(size, 'a');
+    const bool fits = size <= 255;
+    EXPECT_EQ(is_plain(with(text + ": b\r\n"), false), fits) << size;
+    EXPECT_EQ(is_plain(with("A: " + text + "\r\n"), false), size <= 65535) << size;
+    EXPECT_EQ(is_plain("GET " + text + " HTTP/1.1\r\n\r\n", false), size <= 65535) << size;
+    EXPECT_EQ(is_plain("HTTP/1.1 200 " + text + "\r\n\r\n", true), size <= 65535) << size;
+  }
+  for (const char* lines : {"A: b\n", "A: b\r\n c\r\n", " A: b\r\n", "A : b\r\n", "A:  b\r\n", "A: b \r\n",
+                            "A\r\n", ": b\r\n", "A: b\r\r\n"}) {
+    EXPECT_FALSE(is_plain(with(lines), false)) << lines;
+  }
+  EXPECT_FALSE(is_plain("GET / HTTP/1.1\r\nA: b\r\n\n", false));
+  EXPECT_FALSE(is_plain("GET /\r\n\r\n", false));
+  EXPECT_FALSE(is_plain(std::string(65, 'A') + " / HTTP/1.1\r\n\r\n", false));
+}
+
+// One byte more, less, or another, anywhere in a plain head.
+TEST(PlainHeadTest, SaysTheSameAsTheOthersOfNearlyPlainHeads) {
+  GuardedBytes memory(1024);
+  for (const std::string& head : {kPlainRequest, kPlainResponse}) {
+    expect_plain_answers(memory, head);
+    for (std::size_t at = 0; at < head.size(); ++at) {
+      expect_plain_answers(memory, std::string(head).erase(at, 1));
+      for (const char c : "\r\n\t :a1\xff"sv) {
+        expect_plain_answers(memory, std::string(head).insert(at, 1, c));
+        expect_plain_answers(memory, std::string(head).replace(at, 1, 1, c));
+      }
+    }
   }
 }
 

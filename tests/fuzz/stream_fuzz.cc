@@ -67,9 +67,11 @@ class Recorder final : public MessageHandler {
  public:
   Recorder(const Plan& plan, HttpStream& stream) : plan_(plan), stream_(stream) {}
 
-  Body on_head(std::string_view head, const Origin& first, std::int64_t last_time, bool cut) override {
+  Body on_head(std::string_view head, const PlainHead* plain, const Origin& first, std::int64_t last_time,
+               bool cut) override {
     FUZZ_CHECK(!current_);
     FUZZ_CHECK(!head.empty() && head.size() <= plan_.max_head);
+    FUZZ_CHECK(plain == nullptr || (!cut && plain->facts().size == head.size()));
     FUZZ_CHECK(last_time >= first.time_ns);
     events_.push_back({cut ? 'c' : 'h', std::string(head), offset_of(first)});
     accounted_ += head.size();
