@@ -28,6 +28,11 @@ bool is_http09(std::string_view start_line) {
          line.find("\tHTTP/") == std::string_view::npos;
 }
 
+// Behind its method.
+bool ends_token(std::string_view request) {
+  return token_size(request.substr(0, kLongestMethod + 1)) < request.size();
+}
+
 // A request line that a search does not trust: one of HTTP/0.9, or without a target. REQUIRES: it is whole.
 bool is_weak_request(std::string_view bytes) {
   HttpHead head;
@@ -39,6 +44,7 @@ bool is_weak_request(std::string_view bytes) {
 
 void HttpStream::data(StreamContext& context, MessageHandler& handler, std::string_view bytes, Origin origin,
                       bool segment_start) {
+  if (line_awaited_ && take_piece(context, bytes, origin.time_ns)) return;
   Input in{bytes, origin, segment_start};
   while (!in.bytes.empty() && state_ != State::kOpaque) step(context, handler, in);
 }
@@ -82,6 +88,7 @@ void HttpStream::read_start(Input& in) {
   head_time_ = in.origin.time_ns;
   look_ = Look::kMoreNeeded;
   tentative_ = false;
+  line_awaited_ = false;
   in.segment_start = at_segment_start && first == 0;
   state_ = State::kHead;
 }
@@ -158,8 +165,34 @@ void HttpStream::read_head(StreamContext& context, MessageHandler& handler, Inpu
     release(context);
     return in.consume(used);
   }
-  if (before == 0 && !append(context, in.bytes)) lose(handler);
+  if (before == 0 && !append(context, in.bytes)) {
+    lose(handler);
+  } else {
+    line_awaited_ = look_ == Look::kYes || (look_ == Look::kMoreNeeded && !response_ && ends_token(head));
+  }
   in.consume(in.bytes.size());
+}
+
+// A piece of an unfinished head in which no line ends, where the block has room for it. Some send their heads
+// byte by byte.
+bool HttpStream::take_piece(StreamContext& context, std::string_view bytes, std::int64_t time) {
+  constexpr std::size_t kShort = 8;  // where calling the library's functions takes longer than their work
+  const std::size_t size = buffered_ + bytes.size();
+  if (state_ != State::kHead || size > BytePool::capacity(buffered_) || size >= context.max_head)
+    return false;
+  char* const to = reinterpret_cast<char*>(context.pool.at(buffer_)) + buffered_;
+  if (bytes.size() <= kShort) {
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      if (bytes[i] == '\n') return false;
+      to[i] = bytes[i];
+    }
+  } else {
+    if (bytes.find('\n') != std::string_view::npos) return false;
+    std::memcpy(to, bytes.data(), bytes.size());
+  }
+  buffered_ = static_cast<std::uint32_t>(size);
+  head_time_ = std::max(head_time_, time);
+  return true;
 }
 
 // Goes on as the handler says who was asked about foreign bytes.

@@ -143,6 +143,7 @@ class HttpStream {
   void read_start(Input& in);
   void search(MessageHandler& handler, Input& in);
   void read_head(StreamContext& context, MessageHandler& handler, Input& in);
+  bool take_piece(StreamContext& context, std::string_view bytes, std::int64_t time);
   void turn(Foreign foreign);
   void take_head(MessageHandler& handler, std::string_view head, const PlainHead* plain, bool cut);
   std::size_t to_empty_line(std::string_view bytes, bool& done);
@@ -169,6 +170,7 @@ class HttpStream {
   bool response_ = false;
   Look look_ = Look::kMoreNeeded;  // of the start line of the head being read
   bool tentative_ = false;         // it was met by searching
+  bool line_awaited_ = false;      // so far it is a head, and until a line ends nothing more can be said
   bool in_extension_ = false;      // of a chunk size line
   bool digit_seen_ = false;        // of the chunk size
   bool trailers_cut_ = false;      // the rest of the trailers is over the limit, or found no room
