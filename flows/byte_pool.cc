@@ -14,17 +14,10 @@ BytePool::BytePool(std::size_t bytes, std::pmr::memory_resource& memory)
   push(orders_, 0);
 }
 
-unsigned BytePool::order_of(std::size_t size) {
-  return static_cast<unsigned>(std::bit_width((std::max<std::size_t>(size, 1) - 1) / kUnit));
-}
-
-BytePool::Handle BytePool::allocate(std::size_t size) {
+// Where none of the size was freed last.
+BytePool::Handle BytePool::allocate_other(std::size_t size) {
   if (size == 0 || size > this->size()) return kNull;
   const unsigned order = order_of(size);
-  if (order < kRecentOrders && recent_[order].count > 0) {
-    used_ += kUnit << order;
-    return recent_[order].blocks[--recent_[order].count];
-  }
   Handle block = split(order);
   if (block == kNull) {
     merge_recent();

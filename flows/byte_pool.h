@@ -1,7 +1,9 @@
 // Memory for what must outlive its packet: out-of-order segments, unfinished heads, requests that wait.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
@@ -27,7 +29,12 @@ class BytePool {
   explicit BytePool(std::size_t bytes, std::pmr::memory_resource& memory = *std::pmr::new_delete_resource());
 
   // kNull when no block of `size` bytes is free, or size is 0. The content is undefined.
-  Handle allocate(std::size_t size);
+  Handle allocate(std::size_t size) {
+    const unsigned order = order_of(size);
+    if (order >= kRecentOrders || recent_[order].count == 0 || size == 0) return allocate_other(size);
+    used_ += kUnit << order;
+    return recent_[order].blocks[--recent_[order].count];
+  }
   // `size` as it was asked for. kNull is let pass.
   void release(Handle block, std::size_t size) {
     if (block != kNull) take_back(block, size);
@@ -48,7 +55,9 @@ class BytePool {
   struct Unit {
     alignas(64) std::byte bytes[kUnit];
   };
-  static unsigned order_of(std::size_t size);
+  static unsigned order_of(std::size_t size) {
+    return static_cast<unsigned>(std::bit_width((std::max<std::size_t>(size, 1) - 1) / kUnit));
+  }
   struct Links {
     Handle next, previous;
   };
@@ -56,6 +65,7 @@ class BytePool {
     std::array<Handle, kRecent> blocks;
     std::size_t count = 0;
   };
+  Handle allocate_other(std::size_t size);
   void take_back(Handle block, std::size_t size);
   Handle split(unsigned order);
   void merge(unsigned order, Handle block);

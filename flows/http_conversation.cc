@@ -108,9 +108,10 @@ bool HttpConversation::read_on(FlowContext& context, Connection& connection, con
   if (!exchange.ready(origin)) return false;
   measure_acknowledged(connection, segment);
   measure_sent(connection, segment);
-  if (!half.begun) half.first_seq = half.reassembler.next();
-  half.begun = true;
-  note_early(half, side);
+  if (!half.early_over) {
+    begin_half(half);
+    note_early(half, side);
+  }
   half.reassembler.come_to(segment.payload_seq() + segment.payload_bytes);
   exchange.data(text_of(segment), origin, true);
   side.bytes += segment.payload_bytes;
@@ -124,10 +125,19 @@ bool HttpConversation::read_on(FlowContext& context, Connection& connection, con
 void HttpConversation::end_streams(FlowContext& context, Connection& connection) {
   for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
     const Half& half = halves_[endpoint];
-    if (connection.sides[endpoint].fin && !half.ended) check_end(context, connection, endpoint);
-    if (half.stream.opaque() && !half.let_go) let_go(context.pool, connection, endpoint);
+    Endpoint& side = connection.sides[endpoint];
+    if (side.fin && !half.ended) check_end(context, connection, endpoint);
+    if (!half.stream.opaque() || half.let_go) continue;
+    let_go(context.pool, connection, endpoint);
+    side.settled = half.let_go;
   }
-  tell_connection(context.pool, connection);
+}
+
+void HttpConversation::end_round_trips(Connection& connection, const TcpSegment& segment) {
+  const auto peer = static_cast<std::uint8_t>(1 - segment.sender);
+  RoundTripMeter& round_trips = halves_[peer].round_trips;
+  round_trips.acknowledged(segment.ack, segment.time_ns);
+  connection.sides[peer].timed = round_trips.waits();
 }
 
 // REQUIRES: payload that is no keep-alive; before payload(), which moves the numbers on.
@@ -291,6 +301,12 @@ std::uint32_t HttpConversation::stream_start(const Connection& connection, const
   return told && seq_distance(segment.payload_seq(), start) > 0 ? start : segment.payload_seq();
 }
 
+// REQUIRES: reassembler.started().
+void HttpConversation::begin_half(Half& half) {
+  if (!half.begun) half.first_seq = half.reassembler.next();
+  half.begun = true;
+}
+
 // Nothing can come before the first bytes any more. For each segment with payload, before the numbers come
 // round.
 void HttpConversation::note_early(Half& half, const Endpoint& side) {
@@ -326,8 +342,7 @@ void HttpConversation::payload(FlowContext& context, Connection& connection, con
   Endpoint& side = connection.sides[segment.sender];
   const Endpoint& peer = connection.sides[1 - segment.sender];
   if (!half.reassembler.started()) half.reassembler.start(stream_start(connection, segment));
-  if (!half.begun) half.first_seq = half.reassembler.next();
-  half.begun = true;
+  begin_half(half);
   Piece piece;
   piece.origin = origin_of(segment);
   piece.length = segment.payload_bytes;

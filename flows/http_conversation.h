@@ -144,15 +144,13 @@ class alignas(64) HttpConversation {
     return segment.payload_bytes == 0 && connection.settled() && !connection.fin_seen();
   }
   void measure_acknowledged(Connection& connection, const TcpSegment& segment) {
-    Endpoint& peer = connection.sides[1 - segment.sender];
-    if (!peer.timed || !segment.has(kAck)) return;
-    RoundTripMeter& round_trips = halves_[1 - segment.sender].round_trips;
-    round_trips.acknowledged(segment.ack, segment.time_ns);
-    peer.timed = round_trips.waits();
+    if (connection.sides[1 - segment.sender].timed && segment.has(kAck)) end_round_trips(connection, segment);
   }
+  void end_round_trips(Connection& connection, const TcpSegment& segment);
   void measure_sent(Connection& connection, const TcpSegment& segment);
   void other_segment(FlowContext& context, Connection& connection, const TcpSegment& segment);
   std::uint32_t stream_start(const Connection& connection, const TcpSegment& segment) const;
+  static void begin_half(Half& half);
   static void note_early(Half& half, const Endpoint& side);
   std::uint32_t take_early(BytePool& pool, const Endpoint& side, std::uint8_t sender, Piece& piece);
   bool goes_on(const Connection& connection, const TcpSegment& segment) const;
