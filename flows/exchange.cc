@@ -29,7 +29,7 @@ MessageRecord* Exchange::message() const {
 
 void Exchange::data(std::string_view bytes, const Origin& origin, bool segment_start) {
   if (half_.left_out) end_left_out(origin);
-  if (response_ && origin.has_ack &&
+  if (response_ && origin.has_ack && !half_.knows_read(origin.ack, true) &&
       (!conversation_.served_known_ || seq_distance(origin.ack, conversation_.served_) > 0)) {
     conversation_.served_ = origin.ack;
     conversation_.served_known_ = true;
@@ -404,7 +404,7 @@ void Exchange::flush(CloseReason reason) {
     write(transaction);
     remove(handle);
   }
-  conversation_.requesting_ = conversation_.responding_ = BytePool::kNull;
+  for (HttpConversation::Half& half : conversation_.halves_) half.current = BytePool::kNull;
 }
 
 void Exchange::remove(BytePool::Handle handle) {

@@ -86,6 +86,11 @@ class Exchange final : public StreamConsumer, public MessageHandler {
         forced_(forced) {}
 
   bool ready(const Origin& origin) const override;
+  // All that it acknowledges has come out, and so it is for good.
+  bool has_read(const Origin& origin) const {
+    const Reassembler& other = conversation_.halves_[1 - endpoint_].reassembler;
+    return origin.has_ack && other.started() && seq_distance(origin.ack, other.next()) <= 0;
+  }
 
   void data(std::string_view bytes, const Origin& origin, bool segment_start) override;
   void gap(std::uint64_t length, const Origin& next) override;
@@ -122,9 +127,8 @@ class Exchange final : public StreamConsumer, public MessageHandler {
     return {context_.pool, context_.counters, context_.options.max_head};
   }
   Transaction& at(BytePool::Handle handle) const;
-  BytePool::Handle& current() const {
-    return response_ ? conversation_.responding_ : conversation_.requesting_;
-  }
+  BytePool::Handle& current() const { return half_.current; }
+  BytePool::Handle& responding() const { return conversation_.halves_[1 - connection_.client].current; }
   MessageRecord* message() const;  // the current one, or null
 
   BytePool::Handle add_transaction();

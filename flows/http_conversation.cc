@@ -27,14 +27,19 @@ std::string_view text_of(const TcpSegment& segment) {
 
 }  // namespace
 
-bool HttpConversation::prefetch_message(const BytePool& pool, std::uint8_t sender, bool from_client) const {
-  const BytePool::Handle handle = from_client ? requesting_ : responding_;
-  if (handle == BytePool::kNull) {
-    __builtin_prefetch(&halves_[sender].first_seq, 1);
+bool HttpConversation::prefetch_message(const BytePool& pool, const TcpSegment& segment) const {
+  const Half& half = halves_[segment.sender];
+  const bool head = half.current == BytePool::kNull;
+  if (head || !half.knows_read(segment.ack, segment.has(kAck))) {
+    __builtin_prefetch(this, 1);
+    __builtin_prefetch(&halves_[1 - segment.sender], 1);
+  }
+  if (head) {
+    __builtin_prefetch(&half.first_seq, 1);
     return false;
   }
-  const auto& transaction = *reinterpret_cast<const Transaction*>(pool.at(handle));
-  __builtin_prefetch(from_client ? &transaction.request : &transaction.response, 1);
+  const auto& transaction = *reinterpret_cast<const Transaction*>(pool.at(half.current));
+  __builtin_prefetch(half.stream.response() ? &transaction.response : &transaction.request, 1);
   return true;
 }
 
@@ -105,7 +110,8 @@ bool HttpConversation::read_on(FlowContext& context, Connection& connection, con
   Endpoint& side = connection.sides[sender];
   const Origin origin = origin_of(segment);
   Exchange exchange(context, connection, *this, sender);
-  if (!exchange.ready(origin)) return false;
+  const bool known = half.knows_read(origin.ack, origin.has_ack);
+  if (!known && !exchange.ready(origin)) return false;
   measure_acknowledged(connection, segment);
   measure_sent(connection, segment);
   if (!half.early_over) {
@@ -114,6 +120,10 @@ bool HttpConversation::read_on(FlowContext& context, Connection& connection, con
   }
   half.reassembler.come_to(segment.payload_seq() + segment.payload_bytes);
   exchange.data(text_of(segment), origin, true);
+  if (!known) {
+    half.read_ack = origin.ack;
+    half.acks_read = exchange.has_read(origin);
+  }
   side.bytes += segment.payload_bytes;
   track_sequence(side, segment);
   // Where both directions are read no further, this one is not either.

@@ -19,10 +19,10 @@ namespace tapline {
 // Attached to a connection when its first payload comes. Transactions whose end is not known yet stand in the
 // pool, oldest first.
 //
-// The first line of cache is the conversation's, three more are each direction's: what payload asks stands in
-// the first of these, what a head asks in the second, and the round trips in the last. What is only asked for
-// when something is missing comes behind them. A segment without payload asks none of it, where nothing is
-// missing, but for the round trips that it ends: what it needs stands in the connection.
+// The first line of cache is the conversation's, three more are each direction's: what goes on with a body
+// asks the first of these, a head the second and the conversation's, and the round trips stand in the last.
+// What is only asked for when something is missing comes behind them. A segment without payload asks none of
+// it, where nothing is missing, but for the round trips that it ends: what it needs stands in the connection.
 class alignas(64) HttpConversation {
  public:
   // Starts to load what the next segment asks.
@@ -31,14 +31,13 @@ class alignas(64) HttpConversation {
       __builtin_prefetch(&halves_[1 - segment.sender].round_trips, 1);
     }
     if (is_plain_ack(connection, segment)) return;
-    __builtin_prefetch(this, 1);
-    __builtin_prefetch(&halves_[0], 1);
-    __builtin_prefetch(&halves_[1], 1);
+    __builtin_prefetch(&halves_[segment.sender], 1);
     __builtin_prefetch(&halves_[segment.sender].round_trips, 1);
+    if (segment.payload_bytes == 0) __builtin_prefetch(&halves_[1 - segment.sender], 1);
   }
 
-  // And of the message that the segment goes on with, once that has come. False: a head is to come.
-  bool prefetch_message(const BytePool& pool, std::uint8_t sender, bool from_client) const;
+  // And what its payload asks, once that has come. False: a head is to come.
+  bool prefetch_message(const BytePool& pool, const TcpSegment& segment) const;
 
   // REQUIRES: the connection's roles are known.
   void begin(Connection& connection);
@@ -96,12 +95,18 @@ class alignas(64) HttpConversation {
     bool ended : 1 = false;       // its FIN has come out in order
     bool armed : 1 = false;       // body bytes may be left out: Rare::range
     bool let_go : 1 = false;  // its stream is opaque, and keeps nothing but numbers, of which none is missing
-    bool left_out : 1 = false;  // so were its latest bytes; the last of them were sent at elided_until
+    bool left_out : 1 = false;   // so were its latest bytes; the last of them were sent at elided_until
+    bool acks_read : 1 = false;  // read_ack is set
+    // The latest acknowledgment number of which it is known that all before it was read, too.
+    std::uint32_t read_ack = 0;
+    BytePool::Handle current = BytePool::kNull;  // the transaction whose message is being read
     HttpStream stream;
     std::uint32_t first_seq = 0;    // of the earliest byte that was counted; with `begun`
     SequenceAccount sequence;       // once the stream is opaque
     std::int64_t elided_until = 0;  // with `left_out`
     alignas(64) RoundTripMeter round_trips;
+
+    bool knows_read(std::uint32_t ack, bool has_ack) const { return acks_read && has_ack && ack == read_ack; }
   };
   static_assert(sizeof(Half) == 192);
 
@@ -172,9 +177,8 @@ class alignas(64) HttpConversation {
   bool holds(const BytePool& pool) const;
   void tell_connection(const BytePool& pool, Connection& connection) const;
 
-  // The queue of transactions, and the two being read now; handles into the pool.
+  // The queue of transactions; handles into the pool.
   BytePool::Handle oldest_ = BytePool::kNull, newest_ = BytePool::kNull;
-  BytePool::Handle requesting_ = BytePool::kNull, responding_ = BytePool::kNull;
   BytePool::Handle loose_ =
       BytePool::kNull;  // oldest response that may answer several of the waiting requests
   BytePool::Handle hello_ = BytePool::kNull;        // ClientHelloReader, between two segments of the hello

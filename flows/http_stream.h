@@ -108,6 +108,7 @@ class HttpStream {
   // the connection ended, not because the capture did.
   void abandon(StreamContext& context, MessageHandler& handler, bool closed);
 
+  bool response() const { return response_; }
   // Reads no further: what comes is no HTTP.
   void skip_rest() { state_ = State::kOpaque; }
   bool opaque() const { return state_ == State::kOpaque; }
@@ -167,18 +168,19 @@ class HttpStream {
   std::uint32_t buffered_ = 0;  // bytes of an unfinished head or of trailers
   std::uint32_t untold_ = 0;    // bytes of a chunk size line of which on_bytes() has not been told yet
   State state_ = State::kStart;
-  bool response_ = false;
-  Look look_ = Look::kMoreNeeded;  // of the start line of the head being read
-  bool tentative_ = false;         // it was met by searching
-  bool line_awaited_ = false;      // so far it is a head, and until a line ends nothing more can be said
-  bool in_extension_ = false;      // of a chunk size line
-  bool digit_seen_ = false;        // of the chunk size
-  bool trailers_cut_ = false;      // the rest of the trailers is over the limit, or found no room
-  bool in_empty_line_ = false;     // nothing of the line came yet, of a head being skipped or of trailers
+  Look look_ = Look::kMoreNeeded;              // of the start line of the head being read
   Body::Kind after_head_ = Body::Kind::kNone;  // in kSkipHead; its length is in remaining_
-  Origin first_;                               // of the head being read
-  std::int64_t head_time_ = 0;                 // the latest frame of it, or of a chunk size line
+  bool response_ : 1 = false;
+  bool tentative_ : 1 = false;      // the head being read was met by searching
+  // So far it is a head, and until a line ends nothing more can be said.
+  bool line_awaited_ : 1 = false;
+  bool in_extension_ : 1 = false;   // of a chunk size line
+  bool digit_seen_ : 1 = false;     // of the chunk size
+  bool trailers_cut_ : 1 = false;   // the rest of the trailers is over the limit, or found no room
+  bool in_empty_line_ : 1 = false;  // nothing of the line came yet, of a head being skipped or of trailers
+  Origin first_;                    // of the head being read
+  std::int64_t head_time_ = 0;      // the latest frame of it, or of a chunk size line
 };
-static_assert(sizeof(HttpStream) == 72);
+static_assert(sizeof(HttpStream) == 64);
 
 }  // namespace tapline

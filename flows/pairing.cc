@@ -162,7 +162,7 @@ void Exchange::join(Transaction& request, Transaction& response, BytePool::Handl
       response.incomplete & static_cast<std::uint8_t>(kMissingResponseHead | kMissingResponseBody);
   request.end_unknown = response.end_unknown;
   request.closed_early = response.closed_early;
-  if (conversation_.responding_ == from) conversation_.responding_ = to;
+  if (responding() == from) responding() = to;
   free_transaction(from);
 }
 
@@ -179,7 +179,7 @@ void Exchange::adopt_loose() {
     const BytePool::Handle handle = take_oldest_loose();
     Transaction& transaction = at(handle);
     if (transaction.unconfirmed) {
-      if (conversation_.responding_ == handle) conversation_.responding_ = BytePool::kNull;
+      if (responding() == handle) responding() = BytePool::kNull;
       free_transaction(handle);
       continue;
     }
