@@ -314,10 +314,7 @@ char* EcsEncoder::write_mime_type(char* p, bool comma, std::string_view mime_typ
 char* EcsEncoder::write_headers(char* p, bool comma, const MessageScan& scan, bool head_seen) {
   std::span<const MessageScan::Line> lines = scan.listed();
   if (!options_.headers.lists_headers() || (!head_seen && lines.empty())) return p;
-  constexpr std::size_t kMarks = 9;    // ["","],
-  constexpr std::size_t kQuotes = 64;  // room for a value with quotes to be copied
-  p = line_.room(p, scan.listed_bytes() + kMarks * lines.size() + kQuotes + 2 * kCopyRoom);
-  p = append_next(p, comma, R"(,"headers":[)");
+  p = append_next(line_.room(p, kSizesRoom), comma, R"(,"headers":[)");
   if (lines.empty()) return append(p, "]");
   while (true) {
     const CopiedLines copied = line_.copy_lines(p, lines);

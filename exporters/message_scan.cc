@@ -16,31 +16,30 @@ MessageScan::MessageScan(const HeaderPolicy& policy, const Redaction& redaction)
   }
 }
 
-// Figures are kept in locals: behind `this` they would be stored and loaded again for each line. A line is
-// written first, and kept when it is to be listed: which headers a message has is hard to predict.
+// From the last line to the first, so that the first of a kind is simply the one that is kept. A line is
+// written in any case, and stays when it is to be listed: which headers a message has is hard to predict.
 void MessageScan::read(const MessageView& message) {
   const std::size_t most = message.headers.size() + message.trailers.size();
   if (lines_.size() < most) lines_.resize(most);
-  Line* end = lines_.data();
-  std::size_t bytes = 0;
-  const auto list = [&](const HeaderField& field, const Known& known) {
-    const bool other = looks_at_others_ && field.known == KnownHeader::kOther;
-    const bool listed = other ? policy_.selects(field) : known.listed;
-    *end = {&field, known.rule, known.plain && !field.folded};
-    end += listed;
-    bytes += listed ? field.name.size() + field.value.size() : 0;
+  Line* const end = lines_.data() + most;
+  Line* begin = end;
+  const bool looks_at_others = looks_at_others_;
+  const auto list = [&](const HeaderField& field) {
+    const Known known = known_[static_cast<std::size_t>(field.known)];
+    begin[-1] = {&field, known.rule, known.plain};
+    const bool other = looks_at_others && field.known == KnownHeader::kOther;
+    begin -= other ? policy_.selects(field) : known.listed;
   };
+  for (std::size_t i = message.trailers.size(); i-- > 0;) list(message.trailers[i]);
   std::uint64_t seen = 0;
-  for (const HeaderField& field : message.headers) {
+  for (std::size_t i = message.headers.size(); i-- > 0;) {
+    const HeaderField& field = message.headers[i];
     const auto known = static_cast<std::size_t>(field.known);
-    first_[known] = (seen >> known & 1) != 0 ? first_[known] : &field;
+    first_[known] = &field;
     seen |= std::uint64_t{1} << known;
-    list(field, known_[known]);
+    list(field);
   }
-  for (const HeaderField& field : message.trailers)
-    list(field, known_[static_cast<std::size_t>(field.known)]);
-  listed_ = static_cast<std::size_t>(end - lines_.data());
-  listed_bytes_ = bytes;
+  listed_ = {begin, end};
   seen_ = seen;
 }
 

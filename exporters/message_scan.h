@@ -21,18 +21,20 @@ class MessageScan {
   struct Line {
     const HeaderField* field;
     RedactionRule rule;
-    bool plain;  // shown as it is, where it holds neither '@' nor what JSON escapes
+    bool plain;  // shown as it is, where it holds neither '@' nor what JSON escapes (as folds do)
   };
 
   // What is asked of headers; `policy` must outlive the scan.
   MessageScan(const HeaderPolicy& policy, const Redaction& redaction);
 
-  void clear() { listed_ = listed_bytes_ = seen_ = 0; }
+  void clear() {
+    listed_ = {};
+    seen_ = 0;
+  }
   void read(const MessageView& message);
 
-  // What the policy selects, in wire order, trailers last; and the bytes of their names and values.
-  std::span<const Line> listed() const { return {lines_.data(), listed_}; }
-  std::size_t listed_bytes() const { return listed_bytes_; }
+  // What the policy selects, in wire order, trailers last.
+  std::span<const Line> listed() const { return listed_; }
 
   // The first header line of that kind, listed or not; null where there is none. Not for kOther.
   const HeaderField* first(KnownHeader kind) const {
@@ -52,9 +54,9 @@ class MessageScan {
 
   const HeaderPolicy& policy_;
   std::array<Known, kKnownHeaders> known_;
-  bool looks_at_others_;     // whether a header of another name is listed, only the name tells
-  std::vector<Line> lines_;  // the first listed_ of them
-  std::size_t listed_ = 0, listed_bytes_ = 0;
+  bool looks_at_others_;  // whether a header of another name is listed, only the name tells
+  std::vector<Line> lines_;
+  std::span<const Line> listed_;  // the last of lines_
   static_assert(kKnownHeaders <= 64);
   std::uint64_t seen_ = 0;  // a bit for each KnownHeader: first_ has it
   std::array<const HeaderField*, kKnownHeaders> first_{};

@@ -22,6 +22,8 @@ constexpr std::array<bool, 256> plain_bytes() {
 }
 constexpr std::array<bool, 256> kPlain = plain_bytes();
 
+constexpr std::size_t kLineMarks = 9;  // ["","],
+
 bool is_plain(char c) { return kPlain[static_cast<unsigned char>(c)]; }
 
 // Copies text of which some is not plain, and puts a backslash in front of '"' and '\\'; null where another
@@ -152,7 +154,7 @@ struct Sse2 {
 
 // VBMI: Intel's processors since Ice Lake, AMD's since Zen 4. Those before it have AVX-512 and pay for it
 // with their clock.
-#define TAPLINE_AVX512 __attribute__((target("avx512bw,avx512vbmi,bmi2")))
+#define TAPLINE_AVX512 __attribute__((target("avx512bw,avx512vbmi,bmi,bmi2")))
 
 // 0 for what is plain, the high bit for the rest of ASCII.
 alignas(64) constexpr std::array<std::uint8_t, 128> kAlarms = [] {
@@ -168,6 +170,11 @@ struct Avx512 {
     return _mm512_movepi8_mask(_mm512_or_si512(x, _mm512_permutex2var_epi8(low, x, high)));
   }
 
+  // The mask of a vector's first n bytes, n <= 64. A masked load does not touch what its mask leaves out.
+  TAPLINE_AVX512 static __mmask64 first(std::size_t n) {
+    return _bzhi_u64(~std::uint64_t{0}, static_cast<unsigned>(n));
+  }
+
   TAPLINE_AVX512 static char* copy(char* p, std::string_view text) {
     const char* from = text.data();
     std::size_t n = text.size();
@@ -177,12 +184,65 @@ struct Avx512 {
       _mm512_storeu_si512(p, x);
       alarms |= alarm(x);
     }
-    // A masked load does not touch what its mask leaves out.
-    const __mmask64 mask = _bzhi_u64(~std::uint64_t{0}, static_cast<unsigned>(n));
+    const __mmask64 mask = first(n);
     const __m512i x = _mm512_maskz_loadu_epi8(mask, from);
     _mm512_storeu_si512(p, x);
     alarms |= alarm(x) & mask;
     return alarms == 0 ? p + n : nullptr;
+  }
+
+  // Goes on where copy() of up to 64 bytes has left off at `alarms`: puts a backslash in front of '"' and
+  // '\\', null where another byte is not plain. Writes less than twice the text's size and kCopyRoom bytes.
+  TAPLINE_AVX512 static char* escape_quotes(char* p, std::string_view text, __m512i x, __mmask64 alarms) {
+    const __mmask64 quotes =
+        _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8('"')) | _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8('\\'));
+    if ((alarms & ~quotes) != 0) return nullptr;
+    for (; alarms != 0; alarms = _blsr_u64(alarms)) {
+      const std::size_t at = _tzcnt_u64(alarms);
+      p[at] = '\\';
+      ++p;
+      _mm512_storeu_si512(p + at, _mm512_maskz_loadu_epi8(first(text.size() - at), text.data() + at));
+    }
+    return p + text.size();
+  }
+
+  TAPLINE_AVX512 static char* copy_value(char* p, const char* limit, std::string_view value) {
+    if (value.size() > 64) {
+      char* const end = copy(p, value);
+      if (end != nullptr || static_cast<std::size_t>(limit - p) < 2 * value.size() + kCopyRoom) return end;
+      return copy_quotes(p, value);
+    }
+    const __mmask64 mask = first(value.size());
+    const __m512i x = _mm512_maskz_loadu_epi8(mask, value.data());
+    _mm512_storeu_si512(p, x);
+    const __mmask64 alarms = alarm(x) & mask;
+    if (alarms == 0) return p + value.size();
+    if (static_cast<std::size_t>(limit - p) < 2 * value.size() + kCopyRoom) return nullptr;
+    return escape_quotes(p, value, x, alarms);
+  }
+
+  TAPLINE_AVX512 static CopiedLines copy_lines(char* p, const char* limit,
+                                               std::span<const MessageScan::Line> lines) {
+    std::size_t count = 0;
+    for (const MessageScan::Line& line : lines) {
+      const HeaderField& field = *line.field;
+      const std::size_t size = field.name.size() + field.value.size() + kLineMarks + kCopyRoom;
+      if (!line.plain || static_cast<std::size_t>(limit - p) < size) break;
+      std::memcpy(p, "[\"", 2);
+      if (field.known == KnownHeader::kOther) {
+        if (copy(p + 2, field.name) == nullptr) break;
+      } else {  // a name that is known is plain, and shorter than a vector
+        _mm512_storeu_si512(p + 2, _mm512_maskz_loadu_epi8(first(field.name.size()), field.name.data()));
+      }
+      p += 2 + field.name.size();
+      std::memcpy(p, "\",\"", 4);
+      char* const end = copy_value(p + 3, limit - 3, field.value);
+      if (end == nullptr) return {p - 2 - field.name.size(), count};
+      std::memcpy(end, "\"],", 4);
+      p = end + 3;
+      ++count;
+    }
+    return {p, count};
   }
 };
 
@@ -190,11 +250,10 @@ struct Avx512 {
 
 template <typename Vector>
 CopiedLines copy_lines(char* p, const char* limit, std::span<const MessageScan::Line> lines) {
-  constexpr std::size_t kMarks = 9;  // ["","],
   std::size_t count = 0;
   for (const MessageScan::Line& line : lines) {
     const std::string_view name = line.field->name, value = line.field->value;
-    const std::size_t size = name.size() + value.size() + kMarks + kCopyRoom;
+    const std::size_t size = name.size() + value.size() + kLineMarks + kCopyRoom;
     if (!line.plain || static_cast<std::size_t>(limit - p) < size) break;
     std::memcpy(p, "[\"", 2);
     char* end = Vector::copy(p + 2, name);
@@ -215,10 +274,10 @@ CopiedLines copy_lines(char* p, const char* limit, std::span<const MessageScan::
 
 #ifdef __x86_64__
 
-// flatten: the template is compiled with the vectors of what it calls.
+// Avx512::copy_lines with all that it calls in it.
 TAPLINE_AVX512 __attribute__((flatten)) CopiedLines copy_lines_avx512(
     char* p, const char* limit, std::span<const MessageScan::Line> lines) {
-  return copy_lines<Avx512>(p, limit, lines);
+  return Avx512::copy_lines(p, limit, lines);
 }
 
 // The fastest first.
