@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "exporters/append.h"
 #include "exporters/header_names.h"
 
 namespace tapline {
@@ -79,6 +80,17 @@ char* append_ipv6(char* p, const std::array<std::uint8_t, 16>& bytes) {
   return p;
 }
 
+// The characters of 40 bits, five each, from the highest on, the first in the lowest byte: halves are moved
+// apart until each part has a byte, and those behind 'z' get what leads to '2'.
+std::uint64_t eight_base32(std::uint64_t bits) {
+  std::uint64_t x = bits >> 20 | (bits & 0xf'ffff) << 32;
+  x = (x >> 10 & 0x0000'03ff'0000'03ff) | (x & 0x0000'03ff'0000'03ff) << 16;
+  x = (x >> 5 & 0x001f'001f'001f'001f) | (x & 0x001f'001f'001f'001f) << 8;
+  constexpr std::uint64_t kEach = 0x0101'0101'0101'0101;
+  const std::uint64_t digits = (x + kEach * (0x80 - 26)) >> 7 & kEach;
+  return x + kEach * 'a' - digits * ('a' + 26 - '2');
+}
+
 std::optional<IpAddress> parse_ip(std::string_view text) {
   std::array<char, INET6_ADDRSTRLEN> copy{};  // inet_pton() wants a terminated string
   if (text.size() >= copy.size() || text.find('\0') != std::string_view::npos) return std::nullopt;
@@ -120,13 +132,14 @@ char* append_ip(char* p, const IpAddress& ip) {
 }
 
 char* append_connection_id(char* p, const ConnectionId& id) {
-  constexpr char kAlphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
-  // 12 characters take 60 bits of the first word; the 13th is its last 4 and the first bit of the second.
-  for (int shift = 59; shift >= 4; shift -= 5) *p++ = kAlphabet[(id.words[0] >> shift) & 31];
-  *p++ = kAlphabet[((id.words[0] & 15) << 1) | (id.words[1] >> 63)];
-  for (int shift = 58; shift >= 3; shift -= 5) *p++ = kAlphabet[(id.words[1] >> shift) & 31];
-  *p++ = kAlphabet[(id.words[1] & 7) << 2];
-  return p;
+  constexpr std::uint64_t k40Bits = (std::uint64_t{1} << 40) - 1;
+  const std::uint64_t high = id.words[0], low = id.words[1];
+  store_word(p, eight_base32(high >> 24));
+  store_word(p + 8, eight_base32((high << 16 | low >> 48) & k40Bits));
+  store_word(p + 16, eight_base32(low >> 8 & k40Bits));
+  std::array<char, 8> rest;
+  store_word(rest.data(), eight_base32((low & 0xff) << 32));
+  return std::copy_n(rest.data(), kConnectionIdText - 24, p + 24);
 }
 
 std::optional<IpAddress> parse_forwarded_node(std::string_view node) {
