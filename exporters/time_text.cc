@@ -66,15 +66,13 @@ void write_prefix(char* p, std::int64_t second) {
 }  // namespace
 
 char* TimeText::append(char* p, std::int64_t time) {
-  std::int64_t second = time / kNanoseconds;
-  std::int64_t fraction = time % kNanoseconds;
-  if (fraction < 0) {
-    fraction += kNanoseconds;
-    --second;
-  }
-  if (second != second_) {
+  std::uint64_t fraction = static_cast<std::uint64_t>(time) - begin_;
+  if (fraction >= static_cast<std::uint64_t>(kNanoseconds) || (time < 0) != negative_) {
+    const std::int64_t second = time / kNanoseconds - (time % kNanoseconds < 0 ? 1 : 0);
     write_prefix(prefix_.data(), second);
-    second_ = second;
+    begin_ = static_cast<std::uint64_t>(second) * std::uint64_t{kNanoseconds};
+    negative_ = time < 0;
+    fraction = static_cast<std::uint64_t>(time) - begin_;
   }
   p = std::copy(prefix_.begin(), prefix_.end(), p);
   *p = static_cast<char>('0' + fraction / 100'000'000);

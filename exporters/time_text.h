@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 
 namespace tapline {
 
@@ -21,8 +20,12 @@ class TimeText {
  private:
   static constexpr std::size_t kPrefix = 20;  // up to and with the point
 
-  std::int64_t second_ = std::numeric_limits<std::int64_t>::min();  // no time is in this second
-  std::array<char, kPrefix> prefix_{};
+  // Where that second begins, modulo 2^64: the first of all begins before what an integer holds, which is why
+  // the sign tells it from the last.
+  std::uint64_t begin_ = 0;
+  bool negative_ = false;
+  std::array<char, kPrefix> prefix_{'1', '9', '7', '0', '-', '0', '1', '-', '0', '1',
+                                    'T', '0', '0', ':', '0', '0', ':', '0', '0', '.'};
 };
 
 }  // namespace tapline
