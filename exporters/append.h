@@ -33,11 +33,13 @@ char* append_next(char* p, bool comma, const char (&literal)[N]) {
 // The eight decimal digits of `value` as characters, the first in the lowest byte: by halves, each by three
 // multiplications for all parts at once. REQUIRES: value < 10^8.
 inline std::uint64_t eight_digits(std::uint32_t value) {
-  std::uint64_t x = value / 10'000 | std::uint64_t{value % 10'000} << 32;
+  // q | (x - d * q) << n, where x = d * q + r, is (x << n) - q * ((d << n) - 1).
+  const std::uint64_t thousands = value / 10'000;
+  std::uint64_t x = (std::uint64_t{value} << 32) - thousands * ((std::uint64_t{10'000} << 32) - 1);
   const std::uint64_t hundreds = ((x * 10'486) >> 20) & 0x0000'007f'0000'007fu;
-  x = hundreds | (x - 100 * hundreds) << 16;
+  x = (x << 16) - hundreds * ((100u << 16) - 1);
   const std::uint64_t tens = ((x * 103) >> 10) & 0x000f'000f'000f'000fu;
-  return tens | (x - 10 * tens) << 8;
+  return (x << 8) - tens * ((10u << 8) - 1);
 }
 
 inline constexpr std::uint64_t kEightZeros = 0x3030'3030'3030'3030u;
@@ -58,6 +60,13 @@ inline char* append_number(char* p, std::uint64_t value) {
   const int zeros = std::countr_zero(digits | std::uint64_t{1} << 56) / 8;
   store_word(p, (digits | kEightZeros) >> (8 * zeros));
   return p + (8 - zeros);
+}
+
+// The same for what is nearly always one digit.
+inline char* append_small_number(char* p, std::uint64_t value) {
+  if (value >= 10) return append_number(p, value);
+  *p = static_cast<char>('0' + value);
+  return p + 1;
 }
 
 }  // namespace tapline

@@ -89,6 +89,7 @@ class EcsEncoder final : public RecordEncoder {
   char* write_transaction_event(char* p, const TransactionEvent& event, Extent extent);
   char* write_forwarded_ip(char* p);
   char* write_url(char* p, const RequestUrl& url, std::string_view target);
+  char* write_plain_url(char* p, const RequestUrl& url, std::string_view target);
   char* write_http(char* p, const TransactionEvent& event, Extent extent);
   char* write_request(char* p, const TransactionEvent& event, Extent extent);
   char* write_response(char* p, const TransactionEvent& event);

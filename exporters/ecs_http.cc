@@ -1,4 +1,8 @@
 // The record `tapline.http`: one transaction, or its request alone.
+#include <array>
+#include <cstdint>
+#include <cstring>
+
 #include "exporters/address_text.h"
 #include "exporters/append.h"
 #include "exporters/ecs_encoder.h"
@@ -42,6 +46,27 @@ char* append_outcome(char* p, Outcome outcome) {
   p = append(p, name_of(outcome));
   *p++ = '"';
   return p;
+}
+
+// Copies what stands earlier in the same line, which has kCopyRoom behind it: in blocks, whatever they hold
+// behind.
+char* append_again(char* p, const char* from, std::size_t n) {
+  std::array<char, 32> block;
+  static_assert(block.size() <= kCopyRoom);
+  for (std::size_t i = 0; i < n; i += block.size()) {
+    std::memcpy(block.data(), from + i, block.size());
+    std::memcpy(p + i, block.data(), block.size());
+  }
+  return p + n;
+}
+
+// Eight characters, of ASCII those from 'A' to 'Z' in lower case: the high bit of a byte comes up in the
+// first sum from 'A' on, in the second behind 'Z'.
+std::uint64_t lower_word(std::uint64_t x) {
+  constexpr std::uint64_t kEach = 0x0101'0101'0101'0101u, kHigh = 0x80 * kEach;
+  const std::uint64_t low = x & ~kHigh;
+  const std::uint64_t upper = (low + kEach * (0x80 - 'A')) & ~(low + kEach * (0x7f - 'Z')) & ~x & kHigh;
+  return x | upper >> 2;
 }
 
 char lower(char c) { return static_cast<char>(c | (c >= 'A' && c <= 'Z' ? 0x20 : 0)); }
@@ -92,7 +117,7 @@ char* EcsEncoder::write_transaction(char* p, const TransactionEvent& event, Exte
   p = write_forwarded_ip(p);
   *p++ = '}';
   p = write_connection(p, connection, text);
-  if (event.number != 0) p = append_number(append(p, R"(,"transaction":)"), event.number);
+  if (event.number != 0) p = append_small_number(append(p, R"(,"transaction":)"), event.number);
   *p++ = '}';
   p = write_path(p, connection);
   if (event.request != nullptr && !event.request->target.empty())
@@ -146,6 +171,12 @@ char* EcsEncoder::write_forwarded_ip(char* p) {
 }
 
 char* EcsEncoder::write_url(char* p, const RequestUrl& url, std::string_view target) {
+  constexpr std::size_t kKeys = 160;  // and the port
+  if (url.form == TargetForm::kOrigin && url.has_full() &&
+      options_.redaction.shows_without_at(RedactionRule::kUrl)) {
+    p = line_.room(p, 3 * target.size() + 2 * url.authority.size() + kKeys + kCopyRoom);
+    if (char* end = write_plain_url(p, url, target)) return end;
+  }
   p = append(line_.room(p, 64), R"(,"url":{"original":")");
   p = write_wire(p, redaction_rule(url.form), target);
   if (!url.scheme.empty()) {
@@ -174,6 +205,29 @@ char* EcsEncoder::write_url(char* p, const RequestUrl& url, std::string_view tar
   return p;
 }
 
+// What most requests have: a path, and a host. Where both are plain they are looked at once, and the members
+// of the URL are copied from those that stand there; null where they are not.
+char* EcsEncoder::write_plain_url(char* p, const RequestUrl& url, std::string_view target) {
+  char* const original = append(p, R"(,"url":{"original":")");
+  p = line_.copy(original, target);
+  if (p == nullptr) return nullptr;
+  char* const domain = append(p, R"(","scheme":"http","domain":")");
+  if (line_.copy(domain, url.authority) == nullptr) return nullptr;
+  p = domain + url.domain.size();
+  *p++ = '"';
+  if (url.port) p = append_number(append(p, R"(,"port":)"), *url.port);
+  p = append_again(append(p, R"(,"path":")"), original, url.path.size());
+  *p++ = '"';
+  if (url.query) {
+    p = append_again(append(p, R"(,"query":")"), original + url.path.size() + 1, url.query->size());
+    *p++ = '"';
+  }
+  p = append(p, R"(,"full":"http://)");
+  p = url.authority.size() == url.domain.size() ? append_again(p, domain, url.domain.size())
+                                                : line_.copy(p, url.authority);
+  return append(append_again(p, original, target.size()), R"("})");
+}
+
 char* EcsEncoder::write_http(char* p, const TransactionEvent& event, Extent extent) {
   const auto tells = [](const MessageView* message) {
     return message != nullptr && (message->version.major != 0 || message->version.minor != 0);
@@ -183,7 +237,9 @@ char* EcsEncoder::write_http(char* p, const TransactionEvent& event, Extent exte
                                                     : nullptr;
   p = append(line_.room(p, kSizesRoom), R"(,"http":{)");
   bool comma = told != nullptr;
-  if (told != nullptr) {
+  if (told != nullptr && told->version.major == 1 && told->version.minor == 1) {
+    p = append(p, R"("version":"1.1")");
+  } else if (told != nullptr) {
     p = append_number(append(p, R"("version":")"), told->version.major);
     *p++ = '.';
     p = append_number(p, told->version.minor);
@@ -225,7 +281,10 @@ char* EcsEncoder::write_http(char* p, const TransactionEvent& event, Extent exte
 char* EcsEncoder::write_request(char* p, const TransactionEvent& event, Extent extent) {
   const MessageView& request = *event.request;
   bool comma = false;
-  if (!request.method.empty()) {
+  if (request.method == "GET") {
+    p = append(p, R"("method":"GET")");
+    comma = true;
+  } else if (!request.method.empty()) {
     p = line_.text(append(p, R"("method":")"), request.method);
     *p++ = '"';
     comma = true;
@@ -257,14 +316,19 @@ char* EcsEncoder::write_response(char* p, const TransactionEvent& event) {
   bool comma = false;
   if (event.response != nullptr) {
     const MessageView& response = *event.response;
-    if (response.status != 0) {
-      p = append_number(append(p, R"("status_code":)"), response.status);
+    if (response.status == 200 && response.reason == "OK") {
+      p = append(p, R"("status_code":200,"reason":"OK")");
       comma = true;
-    }
-    if (!response.reason.empty()) {
-      p = line_.text(append_next(p, comma, R"(,"reason":")"), response.reason);
-      *p++ = '"';
-      comma = true;
+    } else {
+      if (response.status != 0) {
+        p = append_number(append(p, R"("status_code":)"), response.status);
+        comma = true;
+      }
+      if (!response.reason.empty()) {
+        p = line_.text(append_next(p, comma, R"(,"reason":")"), response.reason);
+        *p++ = '"';
+        comma = true;
+      }
     }
     if (const std::string_view mime_type = response_.mime_type(); !mime_type.empty()) {
       p = write_mime_type(p, comma, mime_type);
@@ -299,7 +363,13 @@ char* EcsEncoder::write_mime_type(char* p, bool comma, std::string_view mime_typ
   p = append_next(p, comma, R"(,"mime_type":")");
   p = line_.room(p, mime_type.size() + kCopyRoom);
   if (char* end = line_.copy(p, mime_type)) {
-    for (; p != end; ++p) *p = lower(*p);
+    for (; p < end; p += sizeof(std::uint64_t)) {
+      std::uint64_t word;
+      std::memcpy(&word, p, sizeof word);
+      word = lower_word(word);
+      std::memcpy(p, &word, sizeof word);
+    }
+    p = end;
   } else {
     lower_.assign(mime_type);
     for (char& c : lower_) c = lower(c);
