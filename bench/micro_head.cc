@@ -14,6 +14,7 @@
 #include "bench/micro.h"
 #include "flows/http_head.h"
 #include "flows/http_stream.h"
+#include "flows/plain_head.h"
 
 namespace tapline::bench {
 namespace {
@@ -79,7 +80,25 @@ void read(benchmark::State& state, bool request, const Texts& heads, const HeadS
   count_bytes(state, heads);
 }
 
-// As for a head in a stream, before it is read.
+// As nearly all heads of a stream are read: facts, and how long the parts of the lines are.
+void read_plain(benchmark::State& state, bool request, const Texts& heads, const HeadScanner& scanner) {
+  for (const std::string& text : heads) {
+    PlainHead head;
+    if (!head.read(text, !request, scanner) || head.facts().size != text.size() || head.lines().size() < 6) {
+      return wrong(state, "a head is not read as a plain one");
+    }
+  }
+  for (auto _ : state) {
+    for (const std::string& text : heads) {
+      PlainHead head;
+      benchmark::DoNotOptimize(head.read(text, !request, scanner));
+      benchmark::DoNotOptimize(head);
+    }
+  }
+  count_bytes(state, heads);
+}
+
+// As for a head in a stream that is none of these, before it is read.
 void find_end(benchmark::State& state, const Texts& heads, const HeadScanner& scanner) {
   for (const std::string& head : heads) {
     if (find_head_end(head, 0, scanner) != head.size()) return wrong(state, "a head's end is not found");
@@ -198,6 +217,11 @@ const bool kRegistered = [] {
       benchmark::RegisterBenchmark(("head_read" + name).c_str(), [&](benchmark::State& state) {
         read(state, set.request, set.heads, scanner);
       });
+      if (&set < &head_sets()[2]) {
+        benchmark::RegisterBenchmark(("head_plain" + name).c_str(), [&](benchmark::State& state) {
+          read_plain(state, set.request, set.heads, scanner);
+        });
+      }
       benchmark::RegisterBenchmark(("head_end" + name).c_str(),
                                    [&](benchmark::State& state) { find_end(state, set.heads, scanner); });
     }
