@@ -390,8 +390,7 @@ FlowProcessor::~FlowProcessor() = default;
 
 // tapline-micro, pipeline_acks and pipeline_bodies: 54 to 84 ns a segment, all of it, as long as what the
 // open connections take fits the caches; then it waits for lines: three of the connection, and for a body
-// three more. pipeline_http: 258 ns a
-// frame, heads and events included.
+// three more. pipeline_http: 258 ns a frame, heads and events included.
 void FlowProcessor::process(std::span<const Packet> packets) {
   State& state = *state_;
   while (!packets.empty()) {
