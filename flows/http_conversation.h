@@ -87,6 +87,9 @@ class alignas(64) HttpConversation {
 
  private:
   friend class Exchange;
+  // Sequence numbers further away than this are no TCP that works.
+  static constexpr std::int32_t kFarthest = 1 << 26;
+
   // What one endpoint sends. In front what each segment asks.
   struct Half {
     Reassembler reassembler;
