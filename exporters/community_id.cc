@@ -21,8 +21,7 @@ bool comes_first(const Endpoint& a, const Endpoint& b) {
   return std::tie(a.ip->bytes, a.port) < std::tie(b.ip->bytes, b.port);
 }
 
-constexpr std::size_t kDigest = 20;  // of SHA-1
-using Digest = std::array<std::uint8_t, kDigest>;
+using Digest = std::array<std::uint32_t, 5>;  // of SHA-1, the first bits in the highest of the first
 
 // RFC 3174, of what fits into one block with its padding, `block[size..]` being zero: nettle's compression
 // alone, as to gather a message of several blocks costs twice as much. REQUIRES: size <= 55.
@@ -30,24 +29,22 @@ Digest sha1_of_block(std::array<std::uint8_t, SHA1_BLOCK_SIZE>& block, std::size
   block[size] = 0x80;
   block[SHA1_BLOCK_SIZE - 2] = static_cast<std::uint8_t>(size * 8 >> 8);
   block[SHA1_BLOCK_SIZE - 1] = static_cast<std::uint8_t>(size * 8);
-  std::array<std::uint32_t, kDigest / 4> state = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
-  nettle_sha1_compress(state.data(), block.data());
-  Digest digest;
-  for (std::size_t i = 0; i < kDigest; ++i)
-    digest[i] = static_cast<std::uint8_t>(state[i / 4] >> (24 - i % 4 * 8));
+  Digest digest = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
+  nettle_sha1_compress(digest.data(), block.data());
   return digest;
 }
 
 // RFC 4648 section 4: 28 characters, the last of them '='.
 void append_base64(char* p, const Digest& digest) {
   constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (std::size_t i = 0; i < 18; i += 6) {
-    std::uint64_t bits = 0;
-    for (std::size_t j = 0; j < 6; ++j) bits = bits << 8 | digest[i + j];
+  const std::uint64_t a = std::uint64_t{digest[0]} << 32 | digest[1];
+  const std::uint64_t b = std::uint64_t{digest[2]} << 32 | digest[3];
+  const std::uint64_t c = digest[4];
+  // 48 bits at a time; 16 are left.
+  for (const std::uint64_t bits : {a >> 16, a << 32 | b >> 32, b << 16 | c >> 16}) {
     for (int shift = 42; shift >= 0; shift -= 6) *p++ = kAlphabet[bits >> shift & 63];
   }
-  const unsigned last = static_cast<unsigned>(digest[18] << 10 | digest[19] << 2);
-  for (int shift = 12; shift >= 0; shift -= 6) *p++ = kAlphabet[last >> shift & 63];
+  for (int shift = 12; shift >= 0; shift -= 6) *p++ = kAlphabet[c << 2 >> shift & 63];
   *p = '=';
 }
 
@@ -74,7 +71,7 @@ CommunityIdText community_id(const ConnectionInfo& connection) {
   const Digest digest = sha1_of_block(input, static_cast<std::size_t>(p - input.begin()));
 
   CommunityIdText text;
-  static_assert(kCommunityIdSize == 2 + (kDigest + 2) / 3 * 4);
+  static_assert(kCommunityIdSize == 2 + (SHA1_DIGEST_SIZE + 2) / 3 * 4);
   text[0] = '1';
   text[1] = ':';
   append_base64(text.data() + 2, digest);

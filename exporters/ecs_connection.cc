@@ -121,7 +121,7 @@ char* append_endpoint(char* p, const IpAddress& ip, std::uint16_t port, const Si
 
 void EcsEncoder::on_connection(const ConnectionEvent& event) {
   if (!options_.records.has(event.action)) return;
-  texts_.prefetch(event.connection);
+  community_ids_.prefetch(event.connection);
   write_line(kBeginRoom, [&](char* p) { return write_record(p, event); });
 }
 
@@ -134,10 +134,9 @@ char* EcsEncoder::write_record(char* p, const ConnectionEvent& event) {
   p = append_endpoint(append(p, R"(},"destination":)"), connection.server_ip, connection.server_port,
                       closed ? &event.server : nullptr);
   *p++ = '}';
-  const ConnectionText& text = texts_.of(connection);
-  p = write_network(p, connection, connection.protocol, text);
+  p = write_network(p, connection, connection.protocol);
   *p++ = '}';
-  p = write_connection(p, connection, text);
+  p = write_connection(p, connection);
   if (closed) p = append_member(p, R"(,"transactions":)", event.transactions);
   *p++ = '}';
   p = write_path(p, connection);

@@ -27,8 +27,7 @@ char* EcsEncoder::write_time(char* p, std::int64_t time) {
   return p;
 }
 
-char* EcsEncoder::write_network(char* p, const ConnectionInfo& connection, AppProtocol protocol,
-                                const ConnectionText& text) {
+char* EcsEncoder::write_network(char* p, const ConnectionInfo& connection, AppProtocol protocol) {
   if (connection.client_ip.version == IpVersion::kV4) {
     p = append(p, R"(,"network":{"type":"ipv4","transport":"tcp",)");
   } else {
@@ -42,7 +41,7 @@ char* EcsEncoder::write_network(char* p, const ConnectionInfo& connection, AppPr
     p = append(p, R"(",)");
   }
   p = append(p, R"("community_id":")");
-  std::memcpy(p, text.community_id.data(), kCommunityIdSize);
+  std::memcpy(p, community_ids_.of(connection).data(), kCommunityIdSize);
   p += kCommunityIdSize;
   *p++ = '"';
   if (connection.vlan || connection.inner_vlan) p = write_vlans(p, connection);
@@ -61,10 +60,9 @@ char* EcsEncoder::write_vlans(char* p, const ConnectionInfo& connection) {
   return p;
 }
 
-char* EcsEncoder::write_connection(char* p, const ConnectionInfo& connection, const ConnectionText& text) {
+char* EcsEncoder::write_connection(char* p, const ConnectionInfo& connection) {
   p = append(p, R"(,"connection":{"id":")");
-  std::memcpy(p, text.id.data(), kConnectionIdText);
-  p += kConnectionIdText;
+  p = append_connection_id(p, connection.id);
   *p++ = '"';
   if (connection.number != 0) p = append_number(append(p, R"(,"number":)"), connection.number);
   return p;

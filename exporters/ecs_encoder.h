@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "exporters/connection_text.h"
+#include "exporters/community_id_cache.h"
 #include "exporters/header_policy.h"
 #include "exporters/json.h"
 #include "exporters/json_line.h"
@@ -52,11 +52,10 @@ class EcsEncoder final : public RecordEncoder {
   std::string_view interface_name(const ConnectionInfo& connection) const;  // empty: not known
   char* write_time(char* p, std::int64_t time);                             // with its quotes
   // The text of `source` and `destination` without the brace that ends it.
-  char* write_network(char* p, const ConnectionInfo& connection, AppProtocol protocol,
-                      const ConnectionText& text);
+  char* write_network(char* p, const ConnectionInfo& connection, AppProtocol protocol);
   char* write_vlans(char* p, const ConnectionInfo& connection);
   // `,"connection":{"id":` and so on, without the brace that ends it.
-  char* write_connection(char* p, const ConnectionInfo& connection, const ConnectionText& text);
+  char* write_connection(char* p, const ConnectionInfo& connection);
   // The tunnels that it is in, and the interface that it came in on.
   char* write_path(char* p, const ConnectionInfo& connection);
   char* write_wire(char* p, RedactionRule rule, std::string_view text, bool folded = false);  // in a string
@@ -111,7 +110,7 @@ class EcsEncoder final : public RecordEncoder {
   JsonLine line_;
   JsonWriter json_;  // for statistics
   TimeText times_;
-  ConnectionTextCache texts_;
+  CommunityIdCache community_ids_;
   // Of the transaction being written.
   MessageScan request_{options_.headers, options_.redaction}, response_{options_.headers, options_.redaction};
   std::string lower_;  // scratch

@@ -220,16 +220,15 @@ void EcsEncoder::on_packet(const PacketEvent& event) {
 
 char* EcsEncoder::write_record(char* p, const PacketEvent& event) {
   const PacketDetails& details = event.details;
-  const ConnectionText& text = texts_.of(event.connection);
   p = write_time(append(p, R"({"@timestamp":)"), details.time_ns);
   p = append(p, R"(,"event":{"dataset":"tapline.packet","action":"packet"},"source":)");
   p = append_frame_end(p, details.source_ip, details.tcp.source_port, details.source_mac);
   p = append(p, R"(},"destination":)");
   p = append_frame_end(p, details.destination_ip, details.tcp.destination_port, details.destination_mac);
   *p++ = '}';
-  p = write_network(p, event.connection, protocol_of(event), text);
+  p = write_network(p, event.connection, protocol_of(event));
   *p++ = '}';
-  p = write_connection(p, event.connection, text);
+  p = write_connection(p, event.connection);
   *p++ = '}';
   p = write_path(p, event.connection);
   p = write_frame(line_.room(p, kFrameRoom), event);

@@ -25,10 +25,11 @@ void MessageScan::read(const MessageView& message) {
   Line* begin = end;
   const bool looks_at_others = looks_at_others_;
   const auto list = [&](const HeaderField& field) {
-    const Known known = known_[static_cast<std::size_t>(field.known)];
+    const Known& known = known_[static_cast<std::size_t>(field.known)];
+    const bool listed = known.listed;  // read before what is written might be it
     begin[-1] = {&field, known.rule, known.plain};
     const bool other = looks_at_others && field.known == KnownHeader::kOther;
-    begin -= other ? policy_.selects(field) : known.listed;
+    begin -= other ? policy_.selects(field) : listed;
   };
   for (std::size_t i = message.trailers.size(); i-- > 0;) list(message.trailers[i]);
   std::uint64_t seen = 0;

@@ -82,13 +82,13 @@ void set_authority(std::string_view text, RequestUrl& url) {
     url.authority = url.domain = text;
     return;
   }
-  unsigned bytes = 0;
-  for (const char c : text) bytes |= kAuthorityBytes[static_cast<unsigned char>(c)];
-  if (bytes == 0) {
-    url.authority = url.domain = text;
-  } else if ((bytes & kEndsHost) == 0) {
-    set_marked_authority(text, url);
+  const auto byte_of = [](char c) { return kAuthorityBytes[static_cast<unsigned char>(c)]; };
+  const auto special = std::find_if(text.begin(), text.end(), byte_of);
+  if (special != text.end()) {
+    const bool ends = std::any_of(special, text.end(), [&](char c) { return byte_of(c) == kEndsHost; });
+    return ends ? void() : set_marked_authority(text, url);
   }
+  url.authority = url.domain = text;
 }
 
 // A '#' should not be in a target; where one is, a '?' behind it begins no query (RFC 3986 section 3.5).

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "exporters/connection_text.h"
+#include "exporters/community_id_cache.h"
 
 namespace tapline {
 namespace {
@@ -52,13 +52,13 @@ TEST(CommunityId, KnownVectorsInBothDirections) {
   }
 }
 
-std::string_view cached(ConnectionTextCache& cache, const ConnectionInfo& connection) {
-  const CommunityIdText& text = cache.of(connection).community_id;
+std::string_view cached(CommunityIdCache& cache, const ConnectionInfo& connection) {
+  const CommunityIdText& text = cache.of(connection);
   return {text.data(), text.size()};
 }
 
-TEST(ConnectionText, TheCacheGivesEachConnectionItsOwnEvenInOnePlace) {
-  ConnectionTextCache cache;
+TEST(CommunityIdCache, TheCacheGivesEachConnectionItsOwnEvenInOnePlace) {
+  CommunityIdCache cache;
   for (int round = 0; round < 3; ++round) {
     for (const Vector& v : kVectors) {  // all with the same (empty) connection id, and so in the same place
       EXPECT_EQ(cached(cache, connection_of(v.client, v.client_port, v.server, v.server_port)), v.id);
@@ -67,8 +67,8 @@ TEST(ConnectionText, TheCacheGivesEachConnectionItsOwnEvenInOnePlace) {
   }
 }
 
-TEST(ConnectionText, TheCacheSeesEveryPartOfTheTuple) {
-  ConnectionTextCache cache;
+TEST(CommunityIdCache, TheCacheSeesEveryPartOfTheTuple) {
+  CommunityIdCache cache;
   const ConnectionInfo base = connection_of("10.0.0.1", 1000, "10.0.0.2", 80);
   const std::string id(cached(cache, base));
   for (const ConnectionInfo& other :
@@ -80,18 +80,14 @@ TEST(ConnectionText, TheCacheSeesEveryPartOfTheTuple) {
   }
 }
 
-// A tuple that is used again: the community id stays, the connection's own does not. The words are chosen to
-// have the same hash.
-TEST(ConnectionText, TheCacheTellsConnectionsOfOneTupleApart) {
-  ConnectionTextCache cache;
+// A tuple that is used again. The words are chosen to have the same hash.
+TEST(CommunityIdCache, ATupleKeepsItsIdWhateverTheConnection) {
+  CommunityIdCache cache;
   ConnectionInfo first = connection_of("10.0.0.1", 1000, "10.0.0.2", 80), second = first;
   first.id.words = {1, 2};
   second.id.words = {2, 1};
   for (const ConnectionInfo* connection : {&first, &second, &first}) {
-    std::array<char, kConnectionIdText> expected;
-    append_connection_id(expected.data(), connection->id);
-    EXPECT_EQ(cache.of(*connection).id, expected);
-    EXPECT_EQ(cache.of(*connection).community_id, community_id(first));
+    EXPECT_EQ(cache.of(*connection), community_id(first));
   }
 }
 
