@@ -200,7 +200,8 @@ void tracker(benchmark::State& state) {
   Connection connection;
   connection.key = segment.key;
   begin_connection(connection, segment);
-  track(connection, segment);
+  RarePool rares(1);
+  track(connection, segment, rares);
   segment.flags = kAck;
   const auto pass = [&] {
     for (std::uint32_t i = 0; i < kSegments; ++i) {
@@ -209,7 +210,7 @@ void tracker(benchmark::State& state) {
       segment.ack = 1;
       segment.window = static_cast<std::uint16_t>(i);
       segment.time_ns += 1000;
-      track(connection, segment);
+      track(connection, segment, rares);
     }
   };
   pass();

@@ -10,54 +10,51 @@ char letter_of(const Connection& connection, std::uint8_t endpoint, char letter)
   return endpoint == originator ? static_cast<char>(letter - 'a' + 'A') : letter;
 }
 
-void add(Connection& connection, std::uint8_t endpoint, char letter) {
-  connection.history.add(letter_of(connection, endpoint, letter));
+void add(Connection& connection, std::uint8_t endpoint, char letter, RarePool& rares) {
+  letter = letter_of(connection, endpoint, letter);
+  if (!connection.history.full()) return connection.history.add(letter);
+  RareDetails& rare = rares.make(connection);
+  if (rare.letters_size < rare.letters.size()) rare.letters[rare.letters_size++] = letter;
 }
 
-void add_once(Connection& connection, std::uint8_t endpoint, char letter) {
-  if (!connection.history.has(letter_of(connection, endpoint, letter))) add(connection, endpoint, letter);
+void add_once(Connection& connection, std::uint8_t endpoint, char letter, RarePool& rares) {
+  const HistoryText history(connection, rares.of(connection));
+  if (history.view().find(letter_of(connection, endpoint, letter)) == std::string_view::npos)
+    add(connection, endpoint, letter, rares);
 }
 
 // At the 1st, 10th, 100th ... time.
-void add_counted(Connection& connection, std::uint8_t endpoint, char letter, CountedLetter& counted) {
+void add_counted(Connection& connection, std::uint8_t endpoint, char letter,
+                 CountedLetter RareDetails::Side::*which, RarePool& rares) {
+  CountedLetter& counted = rares.make(connection).sides[endpoint].*which;
   if (counted.count == CountedLetter::kMost) return;
   ++counted.count;
   std::uint32_t threshold = 1;
   for (std::uint32_t i = 0; i < counted.written; ++i) threshold *= 10;
   if (counted.count < threshold) return;
   ++counted.written;
-  add(connection, endpoint, letter);
+  add(connection, endpoint, letter, rares);
 }
 
 // What its flags say. A segment with two of SYN, FIN and RST has no other letter.
-void add_flag_letters(Connection& connection, const TcpSegment& segment) {
-  Endpoint& own = connection.sides[segment.sender];
+void add_flag_letters(Connection& connection, const TcpSegment& segment, RarePool& rares) {
+  const std::uint8_t sender = segment.sender;
+  const Endpoint& own = connection.sides[sender];
   const unsigned control = segment.flags & (kSyn | kFin | kRst);
+  if (control == 0) return note_plain_letter(connection, segment, rares);
   if ((control & (control - 1)) != 0) {
     const bool fin_rst = segment.has(kFin) && segment.has(kRst);
-    return add_once(connection, segment.sender, fin_rst ? 'i' : 'q');
+    return add_once(connection, sender, fin_rst ? 'i' : 'q', rares);
   }
-  const EndpointDetails& details = connection.details[segment.sender];
-  switch (control) {
-    case kSyn:
-      if (!own.syn || details.latest_isn != segment.seq)
-        add(connection, segment.sender, segment.has(kAck) ? 'h' : 's');
-      return;
-    case kFin:
-      if (!own.fin || details.latest_fin_seq != segment.seq + segment.sequence_length())
-        add(connection, segment.sender, 'f');
-      return;
-    case kRst:
-      if (!own.rst || details.rst_seq != segment.seq) add(connection, segment.sender, 'r');
-      return;
-    default:
-      if (segment.payload_bytes > 0) {
-        if (!own.data_letter) add(connection, segment.sender, 'd');
-        own.data_letter = true;
-      } else if (segment.has(kAck)) {
-        if (!own.ack_letter) add(connection, segment.sender, 'a');
-        own.ack_letter = true;
-      }
+  const RareDetails::Side& rare = rares.of(connection).sides[sender];
+  if (control == kSyn) {
+    if (!own.syn || connection.isn[sender] + rare.isn_shift != segment.seq)
+      add(connection, sender, segment.has(kAck) ? 'h' : 's', rares);
+  } else if (control == kFin) {
+    if (!own.fin || connection.fin_seq[sender] + rare.fin_shift != segment.seq + segment.sequence_length())
+      add(connection, sender, 'f', rares);
+  } else {
+    if (!own.rst || rare.rst_seq != segment.seq) add(connection, sender, 'r', rares);
   }
 }
 
@@ -138,30 +135,48 @@ bool reset_attempt(std::string_view history) {
 
 }  // namespace
 
-void note_conn_state(Connection& connection, const TcpSegment& segment, bool believed) {
+void note_conn_state(Connection& connection, const TcpSegment& segment, bool believed, RarePool& rares) {
   Endpoint& own = connection.sides[segment.sender];
   Endpoint& peer = connection.sides[1 - segment.sender];
-  add_flag_letters(connection, segment);
+  add_flag_letters(connection, segment, rares);
   // No window is of use to one who sends no more, or after a reset.
   if (segment.window == 0 && !segment.has(kRst) && peer.state != EndpointState::kClosed &&
       own.state != EndpointState::kReset) {
-    add_counted(connection, segment.sender, 'w', connection.details[segment.sender].window_letter);
+    add_counted(connection, segment.sender, 'w', &RareDetails::Side::window_letter, rares);
   }
   if (goes_back(own, segment))
-    add_counted(connection, segment.sender, 't', connection.details[segment.sender].retransmit_letter);
+    add_counted(connection, segment.sender, 't', &RareDetails::Side::retransmit_letter, rares);
   move_on(connection, segment, believed, own, peer);
 }
 
-void note_gap(Connection& connection, std::uint8_t endpoint) {
-  if (!established_or_closing(connection.sides[0]) || !established_or_closing(connection.sides[1])) return;
-  add_counted(connection, endpoint, 'g', connection.details[endpoint].gap_letter);
+void note_plain_letter(Connection& connection, const TcpSegment& segment, RarePool& rares) {
+  Endpoint& own = connection.sides[segment.sender];
+  if (segment.payload_bytes > 0) {
+    if (!own.data_letter) add(connection, segment.sender, 'd', rares);
+    own.data_letter = true;
+  } else if (segment.has(kAck)) {
+    if (!own.ack_letter) add(connection, segment.sender, 'a', rares);
+    own.ack_letter = true;
+  }
 }
 
+void note_gap(Connection& connection, std::uint8_t endpoint, RarePool& rares) {
+  if (!established_or_closing(connection.sides[0]) || !established_or_closing(connection.sides[1])) return;
+  add_counted(connection, endpoint, 'g', &RareDetails::Side::gap_letter, rares);
+}
+
+// With the fourth segment the roles are known: there are no more letters than nine, of three segments.
 void note_roles(Connection& connection) {
   if (connection.client != connection.first_sender) connection.history.turn();
 }
 
-std::string_view conn_state(const Connection& connection) {
+HistoryText::HistoryText(const Connection& connection, const RareDetails& rare) {
+  const int first = connection.history.size();
+  for (int i = 0; i < first; ++i) letters_[size_++] = connection.history[i];
+  for (std::uint8_t i = 0; i < rare.letters_size; ++i) letters_[size_++] = rare.letters[i];
+}
+
+std::string_view conn_state(const Connection& connection, std::string_view history) {
   using S = EndpointState;
   const std::uint8_t client = connection.roles_known() ? connection.client : connection.first_sender;
   const Endpoint& orig = connection.sides[client];
@@ -175,7 +190,7 @@ std::string_view conn_state(const Connection& connection) {
   }
   if (os == S::kReset) {
     if (!resp_inactive) return "RSTO";
-    return reset_attempt(connection.history.view()) ? "RSTOS0" : "OTH";
+    return reset_attempt(history) ? "RSTOS0" : "OTH";
   }
   if (rs == S::kClosed && os == S::kClosed) return "SF";
   if (os == S::kClosed) return resp_inactive ? "SH" : "S2";

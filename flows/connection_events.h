@@ -10,10 +10,14 @@ namespace tapline {
 // What records say of which connection it is. A view into the context.
 ConnectionInfo describe(FlowContext& context, const Connection& connection);
 
-// Fills an event of `action`, at the frame time that belongs to it. `conversation` is null when no payload
-// came.
-ConnectionEvent make_event(const Connection& connection, const ConnectionInfo& info, ConnectionAction action,
-                           const HttpConversation* conversation, const BytePool& pool,
-                           CloseReason reason = CloseReason::kEnd);
+// An event of `action`; its time is to be set. `conversation` is null when no payload came.
+ConnectionEvent make_event(FlowContext& context, const Connection& connection, const ConnectionInfo& info,
+                           ConnectionAction action, const HttpConversation* conversation);
+
+// The event of its end, with its time: that of the frame which ended it, or its last. A view into the
+// context. REQUIRES: the roles are known.
+ConnectionEvent make_closed_event(FlowContext& context, const Connection& connection,
+                                  const ConnectionInfo& info, const HttpConversation* conversation,
+                                  CloseReason reason);
 
 }  // namespace tapline

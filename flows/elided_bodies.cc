@@ -80,12 +80,12 @@ void HttpConversation::count_elided(FlowContext& context, Connection& connection
   context.counters.elided += packets + acks;
   if (packets > 0) {
     own.kept_alive = false;
-    connection.last_time = std::max(connection.last_time, run.time);
+    move_last_time(connection, run.time, context.rares);
   }
   if (acks > 0) {
     peer.kept_alive = false;
     peer.window = run.ack_window;
-    connection.last_time = std::max(connection.last_time, run.ack_time);
+    move_last_time(connection, run.ack_time, context.rares);
   }
   if (packets + acks > 0) {  // when what waits was acknowledged is not known any more
     half.round_trips.sent_again();

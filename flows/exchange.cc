@@ -321,7 +321,7 @@ void Exchange::leave_http() {
 BytePool::Handle Exchange::add_transaction() {
   const BytePool::Handle handle = context_.pool.allocate(sizeof(Transaction));
   if (handle == BytePool::kNull) {
-    ++connection_.transactions;
+    ++conversation_.transactions_;
     ++context_.counters.reassembly_refused;
     return handle;
   }
@@ -332,7 +332,7 @@ BytePool::Handle Exchange::add_transaction() {
 
 // Gives it its number, and its place in the queue.
 void Exchange::append(BytePool::Handle handle) {
-  at(handle).number = ++connection_.transactions;
+  at(handle).number = ++conversation_.transactions_;
   BytePool::Handle& newest = conversation_.newest_;
   (newest == BytePool::kNull ? conversation_.oldest_ : at(newest).next) = handle;
   newest = handle;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <vector>
 
 #include "flows/connection_events.h"
@@ -90,7 +91,11 @@ struct FlowProcessor::State {
   void pass_time(std::int64_t time_ns);
   // How long silence is borne.
   enum class Patience : std::uint8_t { kAttempt, kOpen, kHalfClosed, kLastAck, kLinger };
-  static Patience patience_class(const Connection& connection);
+  static Patience patience_class(const Connection& connection) {
+    if (connection.ended) return connection.awaits_last_ack() ? Patience::kLastAck : Patience::kLinger;
+    if (!connection.steady && (connection.unanswered() || connection.half_open())) return Patience::kAttempt;
+    return connection.fin_seen() ? Patience::kHalfClosed : Patience::kOpen;
+  }
   std::int64_t expiry(const Connection& connection) const {
     return connection.last_time + patience[static_cast<std::size_t>(patience_class(connection))];
   }
@@ -105,10 +110,12 @@ struct FlowProcessor::State {
   }
   void set_elides(Connection& connection, bool elides);
   // When something has to be done for it though no segment comes.
-  std::int64_t deadline(Connection& connection) {
-    const std::int64_t end = expiry(connection);
-    return connection.holds_bytes ? std::min(end, conversation_of(connection)->held_until(context.pool))
-                                  : end;
+  std::int64_t deadline(const Connection& connection) {
+    return std::min(expiry(connection), held_until(connection));
+  }
+  std::int64_t held_until(const Connection& connection) {
+    return connection.holds_bytes ? conversation_of(connection)->held_until(context.pool)
+                                  : std::numeric_limits<std::int64_t>::max();
   }
   void on_deadline(Connection& connection, std::int64_t time_ns);
   void release_held(Connection& connection, std::int64_t time_ns);
@@ -180,10 +187,13 @@ Connection& FlowProcessor::State::open(const TcpSegment& segment, std::uint64_t 
   if (table.full()) make_room(segment.time_ns);
   Connection& connection = table.insert(segment.key, hash);
   begin_connection(connection, segment);
-  connection.number = next_number++;
-  if (!segment.around.empty()) {
-    connection.encapsulation = context.encapsulations.allocate();
-    context.encapsulations[connection.encapsulation] = segment.around;
+  connection.number = next_number++ & ((std::uint64_t{1} << 48) - 1);
+  // The key has VLAN ids, but only a digest of tunnels.
+  if (!segment.around.empty() &&
+      (context.options.ignore_encapsulation || !segment.around.tunnels().empty())) {
+    RareDetails& rare = context.rares.make(connection);
+    rare.encapsulation = context.encapsulations.allocate();
+    context.encapsulations[rare.encapsulation] = segment.around;
   }
   const std::uint32_t index = table.index_of(connection);
   wheel.schedule(index, deadline(connection));
@@ -202,11 +212,11 @@ void FlowProcessor::State::update(Connection& connection, const Packet& packet, 
   if (connection.elides) take_elided(connection, &segment);
   if (connection.holds_bytes) release_held(connection, segment.time_ns);
   const Patience patience_before = patience_class(connection);
-  const std::int64_t deadline_before = deadline(connection);
+  const std::int64_t last_time_before = connection.last_time, held_before = held_until(connection);
   if (!connection.roles_known()) decide_roles(connection, segment, context.options.ports);
-  track(connection, segment);
+  const bool changed = track(connection, segment, context.rares);
   if (context.options.tell_packets) tell_packet(connection, packet, segment);
-  tell_beginning(connection);
+  if (changed) tell_beginning(connection);
   // What an RST carries is no part of the stream (RFC 9293 section 3.5.3).
   // A keep-alive's byte was sent before.
   const bool payload =
@@ -225,13 +235,17 @@ void FlowProcessor::State::update(Connection& connection, const Packet& packet, 
   } else if (payload) {
     count_payload(connection.sides[segment.sender], segment);
   }
-  if (connection.fin_seen() && connection.opened_told && !connection.half_closed_told) {
-    connection.half_closed_told = true;
-    tell(connection, ConnectionAction::kHalfClosed, segment.time_ns);
+  if (changed) {
+    if (connection.fin_seen() && connection.opened_told && !connection.half_closed_told) {
+      connection.half_closed_told = true;
+      tell(connection, ConnectionAction::kHalfClosed, segment.time_ns);
+    }
+    relist(connection);
   }
-  relist(connection);
   // The wheel learns by itself of deadlines that are put off.
-  if (patience_class(connection) == patience_before && !connection.holds_bytes) return;
+  if (!connection.holds_bytes && (!changed || patience_class(connection) == patience_before)) return;
+  const std::int64_t deadline_before =
+      std::min(last_time_before + patience[static_cast<std::size_t>(patience_before)], held_before);
   if (const std::int64_t at = deadline(connection); at < deadline_before) {
     const std::uint32_t index = table.index_of(connection);
     wheel.cancel(index);
@@ -263,7 +277,7 @@ void FlowProcessor::State::relist(Connection& connection) {
 void FlowProcessor::State::tell_beginning(Connection& connection) {
   if (connection.established_told || !connection.roles_known()) return;
   // A FIN takes up a sequence number as data does.
-  const bool came = connection.data_seen || (connection.midstream && connection.fin_seen());
+  const bool came = connection.data_seen() || (connection.midstream && connection.fin_seen());
   if (!connection.opened_told && (came || (connection.answered && !connection.midstream))) {
     connection.opened_told = true;
     tell(connection, ConnectionAction::kOpened, connection.first_time);
@@ -272,14 +286,14 @@ void FlowProcessor::State::tell_beginning(Connection& connection) {
   // order.
   if (connection.opened_told && connection.established && !connection.half_closed_told) {
     connection.established_told = true;
-    tell(connection, ConnectionAction::kEstablished, connection.ack_time);
+    tell(connection, ConnectionAction::kEstablished, established_at(connection, context.rares));
   }
 }
 
 void FlowProcessor::State::tell(Connection& connection, ConnectionAction action, std::int64_t time) {
   if (!context.options.tell_steps) return;
   const ConnectionInfo info = describe(context, connection);
-  ConnectionEvent event = make_event(connection, info, action, conversation_of(connection), context.pool);
+  ConnectionEvent event = make_event(context, connection, info, action, conversation_of(connection));
   event.time = time;
   context.sink.on_connection(event);
 }
@@ -295,12 +309,6 @@ void FlowProcessor::State::tell_packet(const Connection& connection, const Packe
   event.numbers = analyses[table.index_of(connection)].take(segment);
   event.time_delta = time_delta;
   context.sink.on_packet(event);
-}
-
-FlowProcessor::State::Patience FlowProcessor::State::patience_class(const Connection& connection) {
-  if (connection.ended) return connection.awaits_last_ack() ? Patience::kLastAck : Patience::kLinger;
-  if (connection.unanswered() || connection.half_open()) return Patience::kAttempt;
-  return connection.fin_seen() ? Patience::kHalfClosed : Patience::kOpen;
 }
 
 void FlowProcessor::State::pass_time(std::int64_t time_ns) {
@@ -359,12 +367,11 @@ void FlowProcessor::State::close(Connection& connection, CloseReason reason, boo
   }
   force_roles(connection);
   tell_beginning(connection);
-  if (connection.ended) reason = connection.end_reason;
+  if (connection.ended) reason = connection.end_reason();
   if (conversation != nullptr) conversation->finish(context, connection, reason);
   const ConnectionInfo info = describe(context, connection);
   if (written) {
-    context.sink.on_connection(
-        make_event(connection, info, ConnectionAction::kClosed, conversation, context.pool, reason));
+    context.sink.on_connection(make_closed_event(context, connection, info, conversation, reason));
   }
   ++context.counters.closed;
   if (connection.unanswered()) ++context.counters.attempts;
@@ -375,9 +382,11 @@ void FlowProcessor::State::close(Connection& connection, CloseReason reason, boo
   }
   if (connection.listed != EvictionClass::kLast)
     lists.remove(evictable[static_cast<std::size_t>(connection.listed)], index);
-  if (connection.encapsulation != SlotPool<Encapsulation>::kNone) {
-    context.encapsulations.release(connection.encapsulation);
+  if (const std::uint32_t around = context.rares.of(connection).encapsulation;
+      around != SlotPool<Encapsulation>::kNone) {
+    context.encapsulations.release(around);
   }
+  context.rares.release(connection);
   if (scheduled) wheel.cancel(index);
   if (context.options.tell_packets) ended_analyses.add(connection.key, analyses[index]);
   table.erase(connection);

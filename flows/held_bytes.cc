@@ -108,7 +108,7 @@ void HttpConversation::give_up_tail(FlowContext& context, Connection& connection
     if (!half.sequence.started()) half.sequence.start(half.reassembler.next());
     std::uint32_t end = half.sequence.next();
     if ((side.fin || peer.ack_known) && !half.ended)
-      end = side.fin ? connection.details[endpoint].fin_seq - 1 : peer.acked;
+      end = side.fin ? connection.fin_seq[endpoint] - 1 : peer.acked;
     half.sequence.finish(context.pool,
                          seq_distance(end, half.sequence.next()) > kFarthest ? half.sequence.next() : end,
                          account);
@@ -118,14 +118,14 @@ void HttpConversation::give_up_tail(FlowContext& context, Connection& connection
     // Those of holes that were given up before are counted.
     const std::uint64_t missed = account.missed_bytes - before.missed_bytes;
     gaps.bytes += missed - std::min(missed, rare_[endpoint].unsettled);
-    return note_gaps(connection, endpoint, before.holes);
+    return note_gaps(context.rares, connection, endpoint, before.holes);
   }
   if (half.ended || (!side.fin && !peer.ack_known)) return;
-  const std::uint32_t end = side.fin ? connection.details[endpoint].fin_seq - 1 : peer.acked;
+  const std::uint32_t end = side.fin ? connection.fin_seq[endpoint] - 1 : peer.acked;
   if (seq_distance(end, half.reassembler.next()) > kFarthest) return;
   Exchange exchange(context, connection, *this, endpoint);
   half.reassembler.skip_to(context.pool, end, account, exchange);
-  note_gaps(connection, endpoint, before.holes);
+  note_gaps(context.rares, connection, endpoint, before.holes);
 }
 
 }  // namespace tapline

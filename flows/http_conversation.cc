@@ -42,7 +42,7 @@ void HttpConversation::begin(Connection& connection) {
     side.settled = true;
     Half& half = halves_[endpoint];
     half.stream.start(!connection.is_client(endpoint), !side.syn);
-    if (side.syn) half.reassembler.start(connection.details[endpoint].isn + 1);
+    if (side.syn) half.reassembler.start(connection.isn[endpoint] + 1);
     if (side.bytes > 0) {  // counted before it was known who is the client
       half.first_seq = side.next_seq - static_cast<std::uint32_t>(side.bytes);
       half.begun = true;
@@ -167,17 +167,17 @@ void HttpConversation::tell_connection(const BytePool& pool, Connection& connect
   connection.holds_bytes = holds(pool);
 }
 
-void HttpConversation::note_gaps(Connection& connection, std::uint8_t endpoint,
+void HttpConversation::note_gaps(RarePool& rares, Connection& connection, std::uint8_t endpoint,
                                  std::uint32_t holes_before) const {
   for (std::uint32_t i = holes_before; i != rare_[endpoint].account.holes; ++i)
-    note_gap(connection, endpoint);
+    note_gap(connection, endpoint, rares);
 }
 
 // What follows from bytes that have come out.
 void HttpConversation::settle(FlowContext& context, Connection& connection,
                               const std::array<Troubles, 2>& before) {
   for (std::uint8_t endpoint = 0; endpoint < 2; ++endpoint) {
-    note_gaps(connection, endpoint, before[endpoint].holes);
+    note_gaps(context.rares, connection, endpoint, before[endpoint].holes);
     context.counters.reassembly_refused += rare_[endpoint].account.refused - before[endpoint].refused;
     check_end(context, connection, endpoint);
     let_go(context.pool, connection, endpoint);
@@ -308,7 +308,7 @@ void HttpConversation::check_end(FlowContext& context, Connection& connection, s
   const Endpoint& side = connection.sides[endpoint];
   if (half.ended || !side.fin || half.stream.opaque()) return;
   if (half.reassembler.started() &&
-      seq_distance(connection.details[endpoint].fin_seq - 1, half.reassembler.next()) > 0)
+      seq_distance(connection.fin_seq[endpoint] - 1, half.reassembler.next()) > 0)
     return;
   half.ended = true;
   Exchange(context, connection, *this, endpoint).end_of_stream();

@@ -80,6 +80,7 @@ class alignas(64) HttpConversation {
   const StreamAccount& account(int endpoint) const {
     return rare_[static_cast<std::size_t>(endpoint)].account;
   }
+  std::uint32_t transactions() const { return transactions_; }
   Volume elided(int endpoint) const { return rare_[static_cast<std::size_t>(endpoint)].elided; }
   std::optional<RoundTrips> round_trips(int endpoint) const {
     return halves_[static_cast<std::size_t>(endpoint)].round_trips.result();
@@ -167,7 +168,8 @@ class alignas(64) HttpConversation {
   void end_streams(FlowContext& context, Connection& connection);
   std::array<Troubles, 2> troubles() const;
   void payload(FlowContext& context, Connection& connection, const TcpSegment& segment);
-  void note_gaps(Connection& connection, std::uint8_t endpoint, std::uint32_t holes_before) const;
+  void note_gaps(RarePool& rares, Connection& connection, std::uint8_t endpoint,
+                 std::uint32_t holes_before) const;
   void settle(FlowContext& context, Connection& connection, const std::array<Troubles, 2>& before);
   void release_held(FlowContext& context, Connection& connection, std::int64_t time_ns);
   void read_rest(FlowContext& context, Connection& connection);
@@ -187,6 +189,7 @@ class alignas(64) HttpConversation {
   BytePool::Handle hello_ = BytePool::kNull;        // ClientHelloReader, between two segments of the hello
   BytePool::Handle server_name_ = BytePool::kNull;  // server_name_size_ bytes
   std::uint32_t burst_ack_ = 0;          // what the client had received when it sent the waiting requests
+  std::uint32_t transactions_ = 0;       // numbers given so far
   std::uint32_t served_ = 0;             // how far responses have acknowledged requests
   std::uint32_t response_hole_end_ = 0;  // with response_hole_
   std::optional<BodyElision::Place> place_;

@@ -17,18 +17,17 @@ void Exchange::name_protocol(std::string_view bytes) {
 // On a connection where no HTTP was met. The other direction is judged by its own first bytes: what an HTTP
 // server does not understand it answers in HTTP.
 Foreign Exchange::other_protocol(std::string_view bytes, bool searching) {
-  AppProtocol& protocol = connection_.protocol;
-  if (protocol == AppProtocol::kUnknown && searching) {
+  if (connection_.protocol == AppProtocol::kUnknown && searching) {
     // In the middle of a stream only encrypted records are told from a body that quotes something.
     if (!is_tls_segment(bytes)) return Foreign::kSearch;
-    protocol = AppProtocol::kTls;
+    connection_.protocol = AppProtocol::kTls;
   }
-  if (protocol == AppProtocol::kUnknown) {
+  if (connection_.protocol == AppProtocol::kUnknown) {
     const auto found = protocol_of(bytes, response_ ? Side::kServer : Side::kClient);
     if (!found) return Foreign::kMoreNeeded;
-    protocol = *found;
+    connection_.protocol = *found;
   }
-  return protocol == AppProtocol::kTls && !response_ ? read_hello(bytes) : Foreign::kNotHttp;
+  return connection_.protocol == AppProtocol::kTls && !response_ ? read_hello(bytes) : Foreign::kNotHttp;
 }
 
 // The next bytes of what may be a ClientHello. Mostly the first are all.

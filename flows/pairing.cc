@@ -19,7 +19,7 @@ bool Exchange::ready(const Origin& origin) const {
   const std::int32_t unread = seq_distance(origin.ack, half.reassembler.next());
   if (unread <= 0 || unread > kFarthestAck) return true;
   const Endpoint& side = connection_.sides[other];
-  return side.fin && origin.ack == connection_.details[other].fin_seq &&
+  return side.fin && origin.ack == connection_.fin_seq[other] &&
          unread == 1;  // all that is unread is the FIN
 }
 

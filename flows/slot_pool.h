@@ -43,6 +43,9 @@ class SlotPool {
     free_ = index;
   }
 
+  const T& operator[](std::uint32_t index) const {
+    return *std::launder(reinterpret_cast<const T*>(slots_[index].bytes));
+  }
   T& operator[](std::uint32_t index) { return *std::launder(reinterpret_cast<T*>(slots_[index].bytes)); }
   std::uint32_t index_of(const T& object) const {
     return static_cast<std::uint32_t>(reinterpret_cast<const Slot*>(&object) - slots_.data());
