@@ -82,6 +82,34 @@ TEST(FiguresTest, RoundTripsOfAFlight) {
   EXPECT_EQ(closed.server.round_trips->min, 3 * kMillisecond);
 }
 
+// Nanoseconds of a handshake that do not fit in 32 bits: the server's queue was full, and the client patient.
+TEST(FiguresTest, ASlowHandshake) {
+  Conversation talk;
+  talk.syn().wait(5 * kSecond).syn_ack().wait(6 * kSecond).ack(Side::kClient);
+  talk.client(kGet).server(kAnswer).close(Side::kClient);
+  const Outcomes out = run(talk);
+  const RecordedConnection& established = out.sink.the(ConnectionAction::kEstablished);
+  ASSERT_TRUE(established.handshake);
+  EXPECT_EQ(established.handshake->syn_ack, 5 * kSecond);
+  EXPECT_EQ(established.handshake->ack, 6 * kSecond);
+  EXPECT_EQ(established.time, kStart + 11 * kSecond);
+}
+
+// Each RST has another number: the first ends the connection, and the history is full with the eighteenth.
+TEST(FiguresTest, ManyResets) {
+  Conversation talk;
+  talk.handshake().client(kGet);
+  const std::int64_t end = talk.now();
+  for (int i = 0; i < 25; ++i) {
+    talk.rst(Side::kServer);
+    ++talk.next(Side::kServer);
+  }
+  const RecordedConnection closed = run(talk).sink.closed();
+  EXPECT_EQ(closed.history, "ShADa" + std::string(18, 'r'));
+  EXPECT_EQ(closed.time, end);
+  EXPECT_EQ(closed.end, end + 24 * kMillisecond);
+}
+
 // Which of the two was acknowledged, nobody can tell (RFC 6298 section 3).
 TEST(FiguresTest, WhatIsSentAgainIsNotMeasured) {
   Conversation talk;
