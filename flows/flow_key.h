@@ -23,13 +23,15 @@ class FlowKey {
   // order.
   void set(IpVersion version, const std::uint8_t* ip0, const std::uint8_t* ip1, std::uint16_t port0,
            std::uint16_t port1) {
-    const std::size_t n = version == IpVersion::kV4 ? 4 : 16;
-    words_ = {};
-    std::memcpy(&words_[0], ip0, n);
-    std::memcpy(&words_[2], ip1, n);
-    words_[4] = port0 | std::uint64_t{port1} << 16 |
-                (version == IpVersion::kV6 ? std::uint64_t{1} << 63 : std::uint64_t{0});
+    const std::uint64_t ports = port0 | std::uint64_t{port1} << 16;
+    if (version == IpVersion::kV4) {
+      words_ = {load(ip0, 4), 0, load(ip1, 4), 0, ports, 0};
+    } else {
+      words_ = {load(ip0, 8), load(ip0 + 8, 8), load(ip1, 8), load(ip1 + 8, 8), kVersion6 | ports, 0};
+    }
   }
+  // From here on equal to nothing that set() makes.
+  void set_to_none() { words_[4] = kNone; }
   // Keeps connections apart that have equal addresses in different VLANs or tunnels.
   void set_encapsulation(const Encapsulation& around) {
     if (around.empty()) return;
@@ -47,7 +49,7 @@ class FlowKey {
     words_[5] = 0;
   }
 
-  IpVersion version() const { return words_[4] >> 63 != 0 ? IpVersion::kV6 : IpVersion::kV4; }
+  IpVersion version() const { return (words_[4] & kVersion6) != 0 ? IpVersion::kV6 : IpVersion::kV4; }
   std::uint16_t port(int endpoint) const { return static_cast<std::uint16_t>(words_[4] >> (16 * endpoint)); }
   IpAddress ip(int endpoint) const {
     IpAddress address;
@@ -62,7 +64,28 @@ class FlowKey {
   }
   bool tunnelled() const { return words_[5] != 0; }
 
-  // Well mixed in all bits. `seed` keeps strangers from choosing colliding tuples.
+  // What a table's places hang on, so that strangers cannot choose keys that collide.
+  class Secret {
+   public:
+    explicit Secret(std::uint64_t seed) {
+      for (std::uint64_t& word : words_) word = seed = mix(seed, kMultiplier);
+    }
+
+   private:
+    friend class FlowKey;
+    std::array<std::uint64_t, 4> words_;
+  };
+
+  // For tables in memory alone. Well mixed in all bits. Both factors of each product are hidden by secret
+  // words, so who knows no places cannot tell how far the products of two keys are apart: with a known factor
+  // one could choose keys whose products differ in none of the bits that are used. Three multiplications, of
+  // which two do not wait for each other.
+  std::uint64_t hash(const Secret& secret) const {
+    const std::uint64_t one = multiply(words_[0] ^ secret.words_[0], words_[2] ^ secret.words_[1]);
+    const std::uint64_t other = multiply(words_[1] ^ secret.words_[2], words_[3] ^ secret.words_[3]);
+    return multiply(one ^ words_[4], other ^ words_[5]);
+  }
+  // The same everywhere and always: connections' ids are made of it. Well mixed in all bits.
   std::uint64_t hash(std::uint64_t seed) const {
     std::uint64_t h = seed;
     for (std::size_t i = 0; i < 4; ++i) h = mix(h ^ words_[i], kMultiplier);
@@ -81,14 +104,11 @@ class FlowKey {
     std::uint32_t address0 = 0, address1 = 0;
     std::memcpy(&address0, ip0, sizeof address0);
     std::memcpy(&address1, ip1, sizeof address1);
-    // In words_ they stand in the bytes of lowest address.
-    constexpr int kShift = std::endian::native == std::endian::little ? 0 : 32;
-    return spread(std::uint64_t{address0 ^ address1} << kShift, 0, static_cast<std::uint16_t>(port0 ^ port1));
+    return spread(std::uint64_t{address0 ^ address1} << kIpv4Shift, 0,
+                  static_cast<std::uint16_t>(port0 ^ port1));
   }
   static std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
-    __extension__ using Wide = unsigned __int128;
-    const Wide product = static_cast<Wide>(a ^ 0xa0761d6478bd642fu) * (b ^ 0xe7037ed1a0b428dbu);
-    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+    return multiply(a ^ 0xa0761d6478bd642fu, b ^ 0xe7037ed1a0b428dbu);
   }
 
   friend bool operator==(const FlowKey& one, const FlowKey& other) {
@@ -98,11 +118,25 @@ class FlowKey {
   }
 
  private:
+  // The upper half of the product onto the lower one.
+  static std::uint64_t multiply(std::uint64_t a, std::uint64_t b) {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = static_cast<Wide>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  }
+  static std::uint64_t load(const std::uint8_t* bytes, std::size_t size) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes, size);
+    return word;
+  }
   static std::uint64_t spread(std::uint64_t low, std::uint64_t high, std::uint16_t ports) {
     return mix(low ^ std::rotl(high, 32), ports);
   }
 
+  // In words_ IPv4 addresses stand in the bytes of lowest address.
+  static constexpr int kIpv4Shift = std::endian::native == std::endian::little ? 0 : 32;
   static constexpr std::uint64_t kTagged = 0x1000;
+  static constexpr std::uint64_t kVersion6 = std::uint64_t{1} << 63, kNone = std::uint64_t{1} << 62;
   static constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15u;
 
   // Address 0, address 1; ports, tags and version; a digest of the tunnels, 0 where there is none.

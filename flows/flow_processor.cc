@@ -26,8 +26,8 @@ void prefetch_lines(const void* object, std::size_t size) {
 
 // Frames that another processor wrote come from its cache: what will be read of them is asked for before.
 constexpr std::size_t kFramesAhead = 8;
-constexpr std::size_t kHeadersAhead = 128;  // bytes: headers up to TCP's
-constexpr std::size_t kHeadAhead = 512;     // bytes: most heads are no longer
+constexpr std::size_t kHeadersAhead = 64;  // bytes: with the line that they end in, headers up to TCP's
+constexpr std::size_t kHeadAhead = 512;    // bytes: most heads are no longer
 
 constexpr std::size_t kBatch = 64;  // frames decoded ahead, so that their table lines are on the way
 
@@ -50,25 +50,27 @@ struct FlowProcessor::State {
   }
 
   struct Entry {
-    TcpSegment segment;
     std::uint64_t hash;
+    Connection* connection;                // FlowTable::likely(); null also where the frame is not mine
+    const HttpConversation* conversation;  // of that connection; for the prefetches, which change none
     bool mine;
+    TcpSegment segment;  // at the end, as is in it what the usual frame does not touch
   };
 
   void read(const Packet& packet, Entry& entry);
-  void prefetch_conversation(const Entry& entry) {
-    const Connection* const connection = table.guess(entry.hash);
-    if (connection == nullptr) return;
-    if (const HttpConversation* conversation = conversation_of(*connection)) {
-      conversation->prefetch(*connection, entry.segment);
-    }
+  void prefetch_connection(Entry& entry) {
+    entry.connection = entry.mine ? table.likely(entry.hash) : nullptr;
+    if (entry.connection != nullptr) FlowTable::prefetch(*entry.connection);
+  }
+  void prefetch_conversation(Entry& entry) {
+    if (entry.connection == nullptr) return;
+    entry.conversation = conversation_of(*entry.connection);
+    if (entry.conversation != nullptr) entry.conversation->prefetch(*entry.connection, entry.segment);
   }
   void prefetch_message(const Entry& entry) {
-    if (entry.segment.payload_bytes == 0) return;
-    const Connection* const connection = table.guess(entry.hash);
-    if (connection == nullptr) return;
-    const HttpConversation* const conversation = conversation_of(*connection);
-    if (conversation != nullptr && conversation->prefetch_message(context.pool, entry.segment)) return;
+    if (entry.connection == nullptr || entry.segment.payload_bytes == 0) return;
+    if (entry.conversation != nullptr && entry.conversation->prefetch_message(context.pool, entry.segment))
+      return;
     const std::span<const std::uint8_t> head = entry.segment.payload;
     prefetch_lines(head.data(), std::min(head.size(), kHeadAhead));
   }
@@ -170,7 +172,7 @@ void FlowProcessor::State::handle(const Packet& packet, const Entry& entry) {
   }
   if (wheel.due(segment.time_ns)) pass_time(segment.time_ns);
   if (!entry.mine) return;
-  Connection* connection = table.find(segment.key, entry.hash);
+  Connection* connection = table.find(segment.key, entry.hash, entry.connection);
   if (connection != nullptr && expired(*connection, segment.time_ns)) {
     close(*connection, CloseReason::kTimeout);
     connection = nullptr;
@@ -407,19 +409,16 @@ void FlowProcessor::process(std::span<const Packet> packets) {
     for (std::size_t i = 0; i < n; ++i) {
       if (i + kFramesAhead < n) {
         const Packet& ahead = packets[i + kFramesAhead];
-        prefetch_lines(ahead.data, std::min<std::size_t>(ahead.captured, kHeadersAhead));
+        __builtin_prefetch(ahead.data);
+        __builtin_prefetch(ahead.data + std::min<std::size_t>(ahead.captured, kHeadersAhead));
       }
       state.read(packets[i], state.batch[i]);
     }
     for (std::size_t i = 0; i < n; ++i) {
-      if (state.batch[i].mine) state.table.prefetch_connection(state.batch[i].hash);
+      state.prefetch_connection(state.batch[i]);
     }
-    for (std::size_t i = 0; i < n; ++i) {
-      if (state.batch[i].mine) state.prefetch_conversation(state.batch[i]);
-    }
-    for (std::size_t i = 0; i < n; ++i) {
-      if (state.batch[i].mine) state.prefetch_message(state.batch[i]);
-    }
+    for (std::size_t i = 0; i < n; ++i) state.prefetch_conversation(state.batch[i]);
+    for (std::size_t i = 0; i < n; ++i) state.prefetch_message(state.batch[i]);
     for (std::size_t i = 0; i < n; ++i) state.handle(packets[i], state.batch[i]);
     state.reader.end_batch();
     packets = packets.subspan(n);

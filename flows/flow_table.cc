@@ -8,18 +8,10 @@ namespace tapline {
 FlowTable::FlowTable(std::uint32_t capacity, std::uint64_t seed, std::pmr::memory_resource& memory)
     : capacity_(std::clamp(capacity, 1u, 1u << 30)),
       mask_(std::bit_ceil(2 * capacity_) - 1),
-      seed_(seed),
+      secret_(seed),
       slots_(std::size_t{mask_} + 1, memory),
       pool_(capacity_, memory) {
   std::fill_n(slots_.data(), std::size_t{mask_} + 1, Slot{0, kEmpty});
-}
-
-void FlowTable::prefetch_connection(std::uint64_t hash) {
-  const Slot& slot = slots_[home(hash)];
-  if (slot.index == kEmpty) return;
-  const char* lines = reinterpret_cast<const char*>(&pool_[slot.index]);
-  for (std::size_t offset = 0; offset < kHotConnectionBytes; offset += 64)
-    __builtin_prefetch(lines + offset, 1);
 }
 
 Connection* FlowTable::find(const FlowKey& key, std::uint64_t hash) {
@@ -54,6 +46,7 @@ void FlowTable::erase(Connection& connection) {
     }
   }
   slots_[hole].index = kEmpty;
+  connection.key.set_to_none();  // for who still holds it from likely()
   pool_.release(index);
   --size_;
 }

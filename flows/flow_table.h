@@ -11,24 +11,36 @@
 namespace tapline {
 
 // Open addressing over (hash, index) pairs, at most half full; connections stand in a pool and never move.
-// The look-up of a batch is split, so that its cache misses overlap: prefetch_slot() for all,
-// prefetch_connection() for all, what guess() tells of for all, then find() one by one.
+// The look-up of a batch is split, so that its cache misses overlap: prefetch_slot() for all, likely() and
+// prefetch() for all, what that connection leads to for all, then find() one by one.
 class FlowTable {
  public:
   // Pairs are reserved for `capacity` connections; `seed` makes the places unpredictable.
   FlowTable(std::uint32_t capacity, std::uint64_t seed,
             std::pmr::memory_resource& memory = *std::pmr::new_delete_resource());
 
-  std::uint64_t hash(const FlowKey& key) const { return key.hash(seed_); }
+  std::uint64_t hash(const FlowKey& key) const { return key.hash(secret_); }
   void prefetch_slot(std::uint64_t hash) const { __builtin_prefetch(&slots_[home(hash)]); }
-  void prefetch_connection(std::uint64_t hash);
-  // The connection that find() will most likely give; null where its look-up has to search.
-  const Connection* guess(std::uint64_t hash) {
-    const Slot& slot = slots_[home(hash)];
-    return slot.index == kEmpty || slot.hash != fragment(hash) ? nullptr : &pool_[slot.index];
+  // The connection that find() will most likely give, without a look at it; null: it will give none.
+  Connection* likely(std::uint64_t hash) {
+    for (std::uint32_t i = home(hash); slots_[i].index != kEmpty; i = (i + 1) & mask_) {
+      if (slots_[i].hash == fragment(hash)) return &pool_[slots_[i].index];
+    }
+    return nullptr;
   }
 
-  // null when there is none.
+  // Starts to load what a packet asks of it.
+  static void prefetch(const Connection& connection) {
+    const char* const lines = reinterpret_cast<const char*>(&connection);
+    for (std::size_t offset = 0; offset < kHotConnectionBytes; offset += 64)
+      __builtin_prefetch(lines + offset, 1);
+  }
+
+  // null when there is none. `likely`: what likely() gave at any time, or null; it spares the search, even
+  // though connections came and went since.
+  Connection* find(const FlowKey& key, std::uint64_t hash, Connection* likely) {
+    return likely != nullptr && likely->key == key ? likely : find(key, hash);
+  }
   Connection* find(const FlowKey& key, std::uint64_t hash);
   // REQUIRES: !full(), and that find() found none.
   Connection& insert(const FlowKey& key, std::uint64_t hash);
@@ -57,7 +69,7 @@ class FlowTable {
   std::uint32_t home(std::uint64_t hash) const { return fragment(hash) & mask_; }
 
   std::uint32_t capacity_, mask_, size_ = 0;
-  std::uint64_t seed_;
+  FlowKey::Secret secret_;
   ReservedArray<Slot> slots_;
   SlotPool<Connection> pool_;
 };

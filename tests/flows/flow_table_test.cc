@@ -74,16 +74,21 @@ TEST_P(FlowTableTest, AgreesWithAMapOnRandomUse) {
   std::mt19937 random(capacity);
   FlowTable table(capacity, random());
   std::map<std::uint32_t, Connection*> model;
+  std::map<std::uint32_t, Connection*> likely;  // by number as well, and never brought up to date
   bool was_full = false;
   for (int step = 0; step < 40000; ++step) {
     const std::uint32_t n = static_cast<std::uint32_t>(random()) % (2 * capacity + 1);
     const FlowKey key = key_of(n);
     const std::uint64_t hash = table.hash(key);
     table.prefetch_slot(hash);
-    table.prefetch_connection(hash);
+    Connection* const candidate = table.likely(hash);
+    likely.emplace(n, candidate);
     Connection* found = table.find(key, hash);
     const auto known = model.find(n);
     ASSERT_EQ(found, known == model.end() ? nullptr : known->second);
+    ASSERT_EQ(table.find(key, hash, candidate), found);
+    ASSERT_EQ(table.find(key, hash, likely.at(n)), found);
+    ASSERT_EQ(table.find(key, hash, likely.begin()->second), found);
     // Waves, so that the table is full at times and empty at others.
     const bool growing = step / (4 * static_cast<int>(capacity) + 100) % 2 == 0;
     if (found != nullptr) {
