@@ -31,9 +31,9 @@ struct TcpSegment {
   std::int64_t time_ns = 0;
   std::uint64_t ordinal = 0;
   std::uint16_t interface = 0;
-  Encapsulation around;
   // What the segment stands in, when that came in fragments; the frame has only the last one of them.
   const Datagram* datagram = nullptr;
+  Encapsulation around;  // at the end, where the usual frame leaves its tunnels untouched
 
   bool has(TcpFlag flag) const { return (flags & flag) != 0; }
   // Sequence numbers that the segment takes up: payload, SYN and FIN (RFC 9293 section 3.4).
@@ -74,6 +74,16 @@ inline const std::uint8_t* plain_ipv4_tcp(const Packet& packet) {
   const bool fragment = (load16(ip + 6) & 0x3fff) != 0;
   const bool plain =
       load16(ip - 2) == 0x0800 && ip[0] == kVersion4WithoutOptions && ip[9] == kTcp && !fragment;
+  return plain ? ip : nullptr;
+}
+
+// The same of IPv6, whose length is told: TCP follows its header.
+inline const std::uint8_t* plain_ipv6_tcp(const Packet& packet) {
+  constexpr std::size_t kIpAt = 14, kIpSize = 40;
+  constexpr std::uint8_t kTcp = 6;
+  if (packet.link != LinkType::kEthernet || packet.captured < kIpAt + kIpSize) return nullptr;
+  const std::uint8_t* const ip = packet.data + kIpAt;
+  const bool plain = load16(ip - 2) == 0x86dd && ip[0] >> 4 == 6 && ip[6] == kTcp && load16(ip + 4) != 0;
   return plain ? ip : nullptr;
 }
 

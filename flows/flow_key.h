@@ -30,6 +30,16 @@ class FlowKey {
       words_ = {load(ip0, 8), load(ip0 + 8, 8), load(ip1, 8), load(ip1 + 8, 8), kVersion6 | ports, 0};
     }
   }
+  // The same for IPv4 addresses in host order, each with its port below it: as numbers the endpoints are in
+  // order when they are in the order of keys.
+  static std::uint64_t ipv4_endpoint(std::uint32_t address, std::uint16_t port) {
+    return std::uint64_t{address} << 16 | port;
+  }
+  void set_ipv4(std::uint64_t endpoint0, std::uint64_t endpoint1) {
+    words_ = {ipv4_word(static_cast<std::uint32_t>(endpoint0 >> 16)), 0,
+              ipv4_word(static_cast<std::uint32_t>(endpoint1 >> 16)), 0,
+              (endpoint0 & 0xffff) | (endpoint1 & 0xffff) << 16,      0};
+  }
   // From here on equal to nothing that set() makes.
   void set_to_none() { words_[4] = kNone; }
   // Keeps connections apart that have equal addresses in different VLANs or tunnels.
@@ -123,6 +133,10 @@ class FlowKey {
     __extension__ using Wide = unsigned __int128;
     const Wide product = static_cast<Wide>(a) * b;
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  }
+  static std::uint64_t ipv4_word(std::uint32_t address) {
+    const bool little = std::endian::native == std::endian::little;
+    return std::uint64_t{little ? __builtin_bswap32(address) : address} << kIpv4Shift;
   }
   static std::uint64_t load(const std::uint8_t* bytes, std::size_t size) {
     std::uint64_t word = 0;

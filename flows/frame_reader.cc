@@ -26,9 +26,10 @@ std::optional<std::uint32_t> quick_owner(const Packet& packet, std::uint32_t wor
 
 }  // namespace
 
-// kFragment: it waits for the rest of its datagram, or was given up with it.
-Undecoded FrameReader::decode_whole(const Packet& packet, TcpSegment& segment) {
-  Undecoded why = decode(packet, segment, &fragment_);
+// Of the datagram that the frame may complete. kFragment: it waits for the rest of it, or was given up with
+// it.
+[[gnu::noinline]] Undecoded FrameReader::put_together(const Packet& packet, TcpSegment& segment) {
+  Undecoded why = Undecoded::kFragment;
   while (why == Undecoded::kFragment) {
     const Datagram* const datagram = fragments_.add(fragment_, packet.time_ns);
     if (datagram == nullptr) break;
@@ -48,7 +49,8 @@ bool FrameReader::read(const Packet& packet, TcpSegment& segment) {
       return false;
     }
   }
-  Undecoded why = decode_whole(packet, segment);
+  Undecoded why = decode(packet, segment, &fragment_);
+  if (why == Undecoded::kFragment) why = put_together(packet, segment);
   if (why == Undecoded::kNone) {
     if (options.ignore_encapsulation) segment.key.clear_encapsulation();
     const FlowKey& key = segment.key;

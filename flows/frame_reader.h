@@ -26,7 +26,7 @@ class FrameReader {
   void finish();
 
  private:
-  Undecoded decode_whole(const Packet& packet, TcpSegment& segment);
+  Undecoded put_together(const Packet& packet, TcpSegment& segment);
 
   FlowContext& context_;
   FragmentTable fragments_;
