@@ -69,39 +69,74 @@ absl::Status PcapReader::read_file_header() {
   // The order of the two lengths changed from version 2.2 to 2.3, and not all who wrote 2.3 knew.
   lengths_exchanged_ = minor < 3;
   lengths_perhaps_exchanged_ = minor == 3;
+  usual_ = !swapped_ && !lengths_exchanged_ && !lengths_perhaps_exchanged_;
   link_ = link_type_of(load32(header + 20));
   interface_links_.push_back(link_);
   window_.consume(kFileHeaderSize);
   return absl::OkStatus();
 }
 
+// A frame's header as this machine reads numbers.
+struct PcapReader::FrameHeader {
+  std::uint32_t seconds, fraction, captured, length;
+};
+
+inline PcapReader::FrameHeader PcapReader::frame_header(const std::uint8_t* at) const {
+  FrameHeader header;
+  std::memcpy(&header, at, sizeof header);
+  return usual_ ? header : set_right(header);
+}
+
+[[gnu::noinline]] PcapReader::FrameHeader PcapReader::set_right(FrameHeader header) const {
+  if (swapped_) {
+    header = {__builtin_bswap32(header.seconds), __builtin_bswap32(header.fraction),
+              __builtin_bswap32(header.captured), __builtin_bswap32(header.length)};
+  }
+  if (lengths_exchanged_ || (lengths_perhaps_exchanged_ && header.captured > header.length))
+    std::swap(header.captured, header.length);
+  return header;
+}
+
 std::size_t PcapReader::next(std::span<Packet> out) {
   assert(!out.empty());
   std::size_t taken = 0;
   while (!done_ && taken < out.size()) {
-    if (!reach(header_size_, taken)) break;
-    const std::uint8_t* header = window_.data();
-    std::uint32_t captured = load32(header + 8);
-    std::uint32_t length = load32(header + 12);
-    if (lengths_exchanged_ || (lengths_perhaps_exchanged_ && captured > length)) std::swap(captured, length);
+    taken += take_in_sight(out.subspan(taken));
+    if (taken == out.size() || !reach(header_size_, taken)) break;
+    const std::uint32_t captured = frame_header(window_.data()).captured;
     if (captured > kMaxFrame) {
       damaged(window_.offset(), absl::StrCat("claims to be ", captured, " bytes long"));
       break;
     }
     if (!reach(header_size_ + captured, taken)) break;
-
-    header = window_.data();
-    Packet& packet = out[taken++];
-    packet = Packet{};
-    packet.data = header + header_size_;
-    packet.captured = captured;
-    packet.length = std::max(length, captured);
-    packet.time_ns =
-        std::int64_t{load32(header)} * 1'000'000'000 + std::int64_t{load32(header + 4)} * ns_per_tick_;
-    packet.ordinal = ++frames_;
-    packet.link = link_;
-    window_.consume(header_size_ + captured);
   }
+  return taken;
+}
+
+// The next frames that are whole, and no longer than is believed: 48 instructions each (callgrind, gcc 12,
+// -O2).
+std::size_t PcapReader::take_in_sight(std::span<Packet> out) {
+  const std::uint8_t* at = window_.data();
+  const std::uint8_t* const end = at + window_.available();
+  const std::size_t header_size = header_size_;
+  const std::int64_t ns_per_tick = ns_per_tick_;
+  const LinkType link = link_;
+  std::uint64_t ordinal = frames_;
+  std::size_t taken = 0;
+  while (taken < out.size() && static_cast<std::size_t>(end - at) >= header_size) {
+    const FrameHeader header = frame_header(at);
+    const std::size_t in_sight = static_cast<std::size_t>(end - at) - header_size;
+    if (header.captured > kMaxFrame || header.captured > in_sight) break;
+    out[taken++] = {.data = at + header_size,
+                    .captured = header.captured,
+                    .length = std::max(header.length, header.captured),
+                    .time_ns = std::int64_t{header.seconds} * 1'000'000'000 + header.fraction * ns_per_tick,
+                    .ordinal = ++ordinal,
+                    .link = link};
+    at += header_size + header.captured;
+  }
+  if (taken > 0) window_.consume(static_cast<std::size_t>(at - window_.data()));
+  frames_ = ordinal;
   return taken;
 }
 

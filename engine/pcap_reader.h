@@ -28,6 +28,10 @@ class PcapReader final : public CaptureFile {
   explicit PcapReader(ByteWindow window) : CaptureFile(std::move(window)) { interface_names_.emplace_back(); }
 
   absl::Status read_file_header();
+  struct FrameHeader;
+  FrameHeader frame_header(const std::uint8_t* at) const;
+  FrameHeader set_right(FrameHeader header) const;
+  std::size_t take_in_sight(std::span<Packet> out);
   std::uint32_t load32(const std::uint8_t* at) const;
   std::string item() const override;
 
@@ -37,6 +41,7 @@ class PcapReader final : public CaptureFile {
   LinkType link_ = LinkType::kEthernet;
   bool lengths_exchanged_ = false;          // the two lengths in a frame's header stand in the other order
   bool lengths_perhaps_exchanged_ = false;  // they do in some files
+  bool usual_ = true;                       // none of these
 };
 
 }  // namespace tapline
