@@ -10,6 +10,7 @@
 
 #include "exporters/community_id.h"
 #include "flows/events.h"
+#include "flows/prefetch.h"
 
 namespace tapline {
 
@@ -19,9 +20,7 @@ class CommunityIdCache {
   CommunityIdCache();
 
   // Fetches what of() will look at, which two thousand connections keep out of the nearest cache.
-  void prefetch(const ConnectionInfo& connection) const {
-    __builtin_prefetch(&entries_[place_of(connection.id)], 1);
-  }
+  void prefetch(const ConnectionInfo& connection) const { prefetch_line(&entries_[place_of(connection.id)]); }
   // Valid until the next call.
   const CommunityIdText& of(const ConnectionInfo& connection) {
     Entry& entry = entries_[place_of(connection.id)];

@@ -12,17 +12,13 @@
 #include "flows/frame_reader.h"
 #include "flows/http_conversation.h"
 #include "flows/index_list.h"
+#include "flows/prefetch.h"
 #include "flows/tcp_analysis.h"
 #include "flows/tcp_tracker.h"
 #include "flows/timer_wheel.h"
 
 namespace tapline {
 namespace {
-
-void prefetch_lines(const void* object, std::size_t size) {
-  const char* const lines = static_cast<const char*>(object);
-  for (std::size_t offset = 0; offset < size; offset += 64) __builtin_prefetch(lines + offset);
-}
 
 // Frames that another processor wrote come from its cache: what will be read of them is asked for before.
 constexpr std::size_t kFramesAhead = 8;
@@ -409,8 +405,8 @@ void FlowProcessor::process(std::span<const Packet> packets) {
     for (std::size_t i = 0; i < n; ++i) {
       if (i + kFramesAhead < n) {
         const Packet& ahead = packets[i + kFramesAhead];
-        __builtin_prefetch(ahead.data);
-        __builtin_prefetch(ahead.data + std::min<std::size_t>(ahead.captured, kHeadersAhead));
+        prefetch_line(ahead.data);
+        prefetch_line(ahead.data + std::min<std::size_t>(ahead.captured, kHeadersAhead));
       }
       state.read(packets[i], state.batch[i]);
     }

@@ -5,6 +5,7 @@
 #include <memory_resource>
 
 #include "flows/connection.h"
+#include "flows/prefetch.h"
 #include "flows/reserved_array.h"
 #include "flows/slot_pool.h"
 
@@ -20,7 +21,7 @@ class FlowTable {
             std::pmr::memory_resource& memory = *std::pmr::new_delete_resource());
 
   std::uint64_t hash(const FlowKey& key) const { return key.hash(secret_); }
-  void prefetch_slot(std::uint64_t hash) const { __builtin_prefetch(&slots_[home(hash)]); }
+  void prefetch_slot(std::uint64_t hash) const { prefetch_line(&slots_[home(hash)]); }
   // The connection that find() will most likely give, without a look at it; null: it will give none.
   Connection* likely(std::uint64_t hash) {
     for (std::uint32_t i = home(hash); slots_[i].index != kEmpty; i = (i + 1) & mask_) {
@@ -30,11 +31,7 @@ class FlowTable {
   }
 
   // Starts to load what a packet asks of it.
-  static void prefetch(const Connection& connection) {
-    const char* const lines = reinterpret_cast<const char*>(&connection);
-    for (std::size_t offset = 0; offset < kHotConnectionBytes; offset += 64)
-      __builtin_prefetch(lines + offset, 1);
-  }
+  static void prefetch(const Connection& connection) { prefetch_lines(&connection, kHotConnectionBytes); }
 
   // null when there is none. `likely`: what likely() gave at any time, or null; it spares the search, even
   // though connections came and went since.

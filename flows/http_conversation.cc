@@ -24,15 +24,15 @@ bool HttpConversation::prefetch_message(const BytePool& pool, const TcpSegment& 
   const Half& half = halves_[segment.sender];
   const bool head = half.current == BytePool::kNull;
   if (head || !half.knows_read(segment.ack, segment.has(kAck))) {
-    __builtin_prefetch(this, 1);
-    __builtin_prefetch(&halves_[1 - segment.sender], 1);
+    prefetch_line(this);
+    prefetch_line(&halves_[1 - segment.sender]);
   }
   if (head) {
-    __builtin_prefetch(&half.first_seq, 1);
+    prefetch_line(&half.first_seq);
     return false;
   }
   const auto& transaction = *reinterpret_cast<const Transaction*>(pool.at(half.current));
-  __builtin_prefetch(half.stream.response() ? &transaction.response : &transaction.request, 1);
+  prefetch_line(half.stream.response() ? &transaction.response : &transaction.request);
   return true;
 }
 

@@ -10,6 +10,7 @@
 #include "flows/decode.h"
 #include "flows/flow_context.h"
 #include "flows/http_stream.h"
+#include "flows/prefetch.h"
 #include "flows/reassembler.h"
 #include "flows/round_trip_meter.h"
 #include "flows/sequence_account.h"
@@ -28,12 +29,12 @@ class alignas(64) HttpConversation {
   // Starts to load what the next segment asks.
   void prefetch(const Connection& connection, const TcpSegment& segment) const {
     if (connection.sides[1 - segment.sender].timed) {
-      __builtin_prefetch(&halves_[1 - segment.sender].round_trips, 1);
+      prefetch_line(&halves_[1 - segment.sender].round_trips);
     }
     if (is_plain_ack(connection, segment)) return;
-    __builtin_prefetch(&halves_[segment.sender], 1);
-    __builtin_prefetch(&halves_[segment.sender].round_trips, 1);
-    if (segment.payload_bytes == 0) __builtin_prefetch(&halves_[1 - segment.sender], 1);
+    prefetch_line(&halves_[segment.sender]);
+    prefetch_line(&halves_[segment.sender].round_trips);
+    if (segment.payload_bytes == 0) prefetch_line(&halves_[1 - segment.sender]);
   }
 
   // And what its payload asks, once that has come. False: a head is to come.

@@ -171,7 +171,7 @@ class HttpStream {
   Look look_ = Look::kMoreNeeded;              // of the start line of the head being read
   Body::Kind after_head_ = Body::Kind::kNone;  // in kSkipHead; its length is in remaining_
   bool response_ : 1 = false;
-  bool tentative_ : 1 = false;      // the head being read was met by searching
+  bool tentative_ : 1 = false;  // the head being read was met by searching
   // So far it is a head, and until a line ends nothing more can be said.
   bool line_awaited_ : 1 = false;
   bool in_extension_ : 1 = false;   // of a chunk size line
