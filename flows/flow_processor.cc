@@ -25,6 +25,8 @@ constexpr std::size_t kFramesAhead = 8;
 constexpr std::size_t kHeadersAhead = 64;  // bytes: with the line that they end in, headers up to TCP's
 constexpr std::size_t kHeadAhead = 512;    // bytes: most heads are no longer
 
+bool ends(const TcpSegment& segment) { return (segment.flags & (kFin | kRst)) != 0; }
+
 constexpr std::size_t kBatch = 64;  // frames decoded ahead, so that their table lines are on the way
 
 }  // namespace
@@ -60,20 +62,44 @@ struct FlowProcessor::State {
   }
   void prefetch_conversation(Entry& entry) {
     if (entry.connection == nullptr) return;
-    entry.conversation = conversation_of(*entry.connection);
-    if (entry.conversation != nullptr) entry.conversation->prefetch(*entry.connection, entry.segment);
+    const Connection& connection = *entry.connection;
+    entry.conversation = conversation_of(connection);
+    if (entry.conversation != nullptr) entry.conversation->prefetch(connection, entry.segment);
+    if (!connection.steady || ends(entry.segment)) prefetch_turn(entry, false);
+  }
+  // What the steps of a connection ask, to its opening and from its half-close on; `behind`: what that leads
+  // to.
+  void prefetch_turn(const Entry& entry, bool behind) {
+    const Connection& connection = *entry.connection;
+    const std::uint32_t index = table.index_of(connection);
+    if (!behind) {
+      FlowTable::prefetch_rest(connection);
+      lists.prefetch(index);
+      if (ends(entry.segment)) wheel.prefetch(index);
+      return;
+    }
+    if (connection.listed != EvictionClass::kLast) lists.prefetch_neighbours(index);
+    if (ends(entry.segment)) wheel.prefetch_neighbours(index);
   }
   void prefetch_message(const Entry& entry) {
-    if (entry.connection == nullptr || entry.segment.payload_bytes == 0) return;
+    if (entry.connection == nullptr) return;
+    const Connection& connection = *entry.connection;
+    if (!connection.steady || ends(entry.segment)) prefetch_turn(entry, true);
+    if (entry.segment.payload_bytes == 0) return;
     if (entry.conversation != nullptr && entry.conversation->prefetch_message(context.pool, entry.segment))
       return;
+    FlowTable::prefetch_rest(connection);
     const std::span<const std::uint8_t> head = entry.segment.payload;
     prefetch_lines(head.data(), std::min(head.size(), kHeadAhead));
   }
   // For the end of a connection, which asks all of it: first the connection, then its conversation.
   void prefetch_whole(std::uint32_t index, bool conversation) {
     const Connection& connection = table.at(index);
-    if (!conversation) return prefetch_lines(&connection, sizeof connection);
+    if (!conversation) {
+      lists.prefetch(index);
+      return prefetch_lines(&connection, sizeof connection);
+    }
+    if (connection.listed != EvictionClass::kLast) lists.prefetch_neighbours(index);
     table.prefetch_slot(table.hash(connection.key));
     if (const HttpConversation* found = conversation_of(connection)) prefetch_lines(found, sizeof *found);
   }
@@ -395,9 +421,9 @@ FlowProcessor::FlowProcessor(const FlowOptions& options, EventSink& sink, BodyEl
 
 FlowProcessor::~FlowProcessor() = default;
 
-// tapline-micro, pipeline_acks and pipeline_bodies: 54 to 84 ns a segment, all of it, as long as what the
-// open connections take fits the caches; then it waits for lines: three of the connection, and for a body
-// three more. pipeline_http: 258 ns a frame, heads and events included.
+// tapline-micro, of 1,000 open connections: pipeline_acks 41 ns and pipeline_bodies 50 a segment, all of it;
+// of 100,000, whose state no cache holds, 70 and 130. pipeline_http, heads, events, beginnings and ends
+// included: 170 ns a frame of 2,000 connections at once, 285 of 100,000.
 void FlowProcessor::process(std::span<const Packet> packets) {
   State& state = *state_;
   while (!packets.empty()) {

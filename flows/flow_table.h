@@ -30,8 +30,12 @@ class FlowTable {
     return nullptr;
   }
 
-  // Starts to load what a packet asks of it.
+  // Start to load what each packet asks of it, and what those ask that begin it, end it or tell of it.
   static void prefetch(const Connection& connection) { prefetch_lines(&connection, kHotConnectionBytes); }
+  static void prefetch_rest(const Connection& connection) {
+    prefetch_lines(reinterpret_cast<const char*>(&connection) + kHotConnectionBytes,
+                   sizeof connection - kHotConnectionBytes);
+  }
 
   // null when there is none. `likely`: what likely() gave at any time, or null; it spares the search, even
   // though connections came and went since.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory_resource>
 
+#include "flows/prefetch.h"
 #include "flows/reserved_array.h"
 
 namespace tapline {
@@ -31,6 +32,14 @@ class IndexLists {
     const Links own = links_[index];
     (own.previous == kNone ? list.head : links_[own.previous].next) = own.next;
     (own.next == kNone ? list.tail : links_[own.next].previous) = own.previous;
+  }
+  // Start to load what append() and remove() will look at: what the second asks of must have come. REQUIRES
+  // of it: `index` is in a list.
+  void prefetch(std::uint32_t index) const { prefetch_line(&links_[index]); }
+  void prefetch_neighbours(std::uint32_t index) const {
+    const Links& own = links_[index];
+    if (own.previous != kNone) prefetch_line(&links_[own.previous]);
+    if (own.next != kNone) prefetch_line(&links_[own.next]);
   }
   // Behind `index` in its list, or kNone.
   std::uint32_t next(std::uint32_t index) const { return links_[index].next; }

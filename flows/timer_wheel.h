@@ -7,6 +7,7 @@
 #include <memory_resource>
 #include <vector>
 
+#include "flows/prefetch.h"
 #include "flows/reserved_array.h"
 
 namespace tapline {
@@ -45,6 +46,15 @@ class TimerWheel {
     const Links own = links_[index];
     (own.previous == kNone ? heads_[own.slot] : links_[own.previous].next) = own.next;
     (own.next == kNone ? tails_[own.slot] : links_[own.next].previous) = own.previous;
+  }
+
+  // Start to load what schedule() and cancel() will look at: what the second asks of must have come. REQUIRES
+  // of it: `index` is scheduled.
+  void prefetch(std::uint32_t index) const { prefetch_line(&links_[index]); }
+  void prefetch_neighbours(std::uint32_t index) const {
+    const Links& own = links_[index];
+    if (own.previous != kNone) prefetch_line(&links_[own.previous]);
+    if (own.next != kNone) prefetch_line(&links_[own.next]);
   }
 
   // True when advance() has something to look at.
