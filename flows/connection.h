@@ -187,6 +187,8 @@ struct Connection {
 };
 inline constexpr std::size_t kHotConnectionBytes = 128;  // from its start
 static_assert(offsetof(Connection, isn) == kHotConnectionBytes && sizeof(Connection) == 192);
+static_assert(static_cast<unsigned>(AppProtocol::kRdp) < 16 && static_cast<unsigned>(Teardown::kReset) < 8 &&
+              static_cast<unsigned>(EndpointState::kReset) < 8);  // their bit fields
 
 // The RareDetails of one worker's connections.
 class RarePool {
