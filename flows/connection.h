@@ -105,8 +105,8 @@ struct RareDetails {
   std::int64_t end_time = 0;  // with `end_apart`
   // By HandshakeStep; with `handshake_apart`: Connection::handshake has no room for one of them.
   std::array<std::int64_t, kHandshakeSteps> handshake_times{};
-  std::uint32_t encapsulation = 0xffffffffu;  // index of what is around its first frame, where the key does
-                                              // not tell; none: it does
+  std::uint32_t encapsulation = SlotPool<Encapsulation>::kNone;  // index of what is around its first frame,
+                                                                 // where the key does not tell; none: it does
   std::array<char, 13> letters{};  // of the history, behind Connection::history; there is no room for more
   std::uint8_t letters_size = 0;
   bool end_apart : 1 = false, handshake_apart : 1 = false;
@@ -149,7 +149,8 @@ struct Connection {
   std::array<std::uint32_t, 2> isn{};         // by endpoint; with Endpoint::syn
   std::array<std::uint32_t, 2> fin_seq{};     // the sequence number behind its FIN; with Endpoint::fin
   std::array<std::uint16_t, 2> syn_window{};  // with Endpoint::syn
-  std::uint32_t rare = 0xffffffffu;           // index of its RareDetails; none: it has nothing to tell
+  std::uint32_t rare =
+      SlotPool<RareDetails>::kNone;  // index of its RareDetails; none: it has nothing to tell
   std::int64_t first_time = 0;
   std::uint64_t number : 48 = 0;  // in the order of first frames, of this worker
   std::uint64_t interface : 16 = 0;

@@ -436,9 +436,7 @@ void FlowProcessor::process(std::span<const Packet> packets) {
       }
       state.read(packets[i], state.batch[i]);
     }
-    for (std::size_t i = 0; i < n; ++i) {
-      state.prefetch_connection(state.batch[i]);
-    }
+    for (std::size_t i = 0; i < n; ++i) state.prefetch_connection(state.batch[i]);
     for (std::size_t i = 0; i < n; ++i) state.prefetch_conversation(state.batch[i]);
     for (std::size_t i = 0; i < n; ++i) state.prefetch_message(state.batch[i]);
     for (std::size_t i = 0; i < n; ++i) state.handle(packets[i], state.batch[i]);

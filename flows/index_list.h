@@ -9,6 +9,14 @@
 
 namespace tapline {
 
+// Starts to load the links on both sides of those at `index`, where they are not `none`.
+template <class Links>
+void prefetch_linked(const ReservedArray<Links>& links, std::uint32_t index, std::uint32_t none) {
+  for (const std::uint32_t neighbour : {links[index].previous, links[index].next}) {
+    if (neighbour != none) prefetch_line(&links[neighbour]);
+  }
+}
+
 // Several lists share one set of links: an index is in at most one of them.
 class IndexLists {
  public:
@@ -36,11 +44,7 @@ class IndexLists {
   // Start to load what append() and remove() will look at: what the second asks of must have come. REQUIRES
   // of it: `index` is in a list.
   void prefetch(std::uint32_t index) const { prefetch_line(&links_[index]); }
-  void prefetch_neighbours(std::uint32_t index) const {
-    const Links& own = links_[index];
-    if (own.previous != kNone) prefetch_line(&links_[own.previous]);
-    if (own.next != kNone) prefetch_line(&links_[own.next]);
-  }
+  void prefetch_neighbours(std::uint32_t index) const { prefetch_linked(links_, index, kNone); }
   // Behind `index` in its list, or kNone.
   std::uint32_t next(std::uint32_t index) const { return links_[index].next; }
 

@@ -7,6 +7,7 @@
 #include <memory_resource>
 #include <vector>
 
+#include "flows/index_list.h"
 #include "flows/prefetch.h"
 #include "flows/reserved_array.h"
 
@@ -51,11 +52,7 @@ class TimerWheel {
   // Start to load what schedule() and cancel() will look at: what the second asks of must have come. REQUIRES
   // of it: `index` is scheduled.
   void prefetch(std::uint32_t index) const { prefetch_line(&links_[index]); }
-  void prefetch_neighbours(std::uint32_t index) const {
-    const Links& own = links_[index];
-    if (own.previous != kNone) prefetch_line(&links_[own.previous]);
-    if (own.next != kNone) prefetch_line(&links_[own.next]);
-  }
+  void prefetch_neighbours(std::uint32_t index) const { prefetch_linked(links_, index, kNone); }
 
   // True when advance() has something to look at.
   bool due(std::int64_t now_ns) const { return tick_of(now_ns) > now_; }
